@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "runtime/kernels/add_s8.h"
+#include "runtime/kernels/conv2d_s8.h"
+#include "runtime/kernels/resize_nearest_s8.h"
+
+namespace ocellus {
+
+// One implementation of every kernel. Backends differ in speed only.
+struct Backend {
+  const char* name;
+  kernels::Conv2dKernel conv2d;
+  kernels::Conv2dKernel depthwise_conv2d;
+  kernels::AddS8Fn* add;
+  kernels::ResizeNearestS8Fn* resize_nearest;
+};
+
+// Plain loops: the definition of every answer.
+const Backend& ReferenceBackend();
+
+// SIMD for desktop processors, the best that this one has. In the library
+// ocellus::runtime_host, not on the board.
+const Backend& HostBackend();
+
+}  // namespace ocellus

@@ -1,0 +1,554 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/model.h"
+
+#include <array>
+#include <cstring>
+#include <limits>
+
+#include "runtime/interval.h"
+
+namespace ocellus {
+namespace {
+
+using format::OpKind;
+using format::OpRecord;
+using format::RangeRecord;
+using format::Section;
+using format::StageRecord;
+using format::TensorRecord;
+using format::TilingRecord;
+
+struct ByteRange {
+  uint64_t begin;
+  uint64_t end;
+
+  bool Overlaps(const ByteRange& other) const {
+    return begin < other.end && other.begin < end;
+  }
+};
+
+// Comparisons that are false for NaN.
+bool IsPositiveFinite(float value) {
+  return value > 0.0f && value <= std::numeric_limits<float>::max();
+}
+
+bool IsFinite(float value) {
+  return value >= std::numeric_limits<float>::lowest() &&
+         value <= std::numeric_limits<float>::max();
+}
+
+// Checks one blob whose header is complete, its magic, version and checksum
+// right. Each method returns the first contradiction that it finds.
+class Validator {
+ public:
+  explicit Validator(std::span<const uint8_t> blob)
+      : blob_(blob),
+        header_(reinterpret_cast<const format::Header*>(blob.data())) {}
+
+  Status Run() {
+    if (!SectionsFit()) return Status::kMalformed;
+    if (!StringsAreSound()) return Status::kMalformed;
+    if (!TensorsAreSound()) return Status::kMalformed;
+    if (!StagesAreSound() || !TilingsAreSound()) return Status::kMalformed;
+    const StageRecord* stage = stages();
+    const StageRecord* stages_end = stage + header_->stages.count;
+    for (uint32_t i = 0; i < header_->ops.count; ++i) {
+      while (stage != stages_end && stage->end_op <= i) ++stage;
+      const bool in_stage = stage != stages_end && stage->first_op <= i;
+      const OpRecord& op = ops()[i];
+      if (const Status status = CheckOp(op); status != Status::kOk) {
+        return status;
+      }
+      if (!in_stage) {
+        if (!UsesWholeTensors(op)) return Status::kMalformed;
+      } else if (const Status status = CheckTiles(op, *stage);
+                 status != Status::kOk) {
+        return status;
+      }
+    }
+    return CheckHead();
+  }
+
+ private:
+  const TensorRecord* tensors() const {
+    return Records<TensorRecord>(header_->tensors);
+  }
+  const OpRecord* ops() const { return Records<OpRecord>(header_->ops); }
+
+  const StageRecord* stages() const {
+    return Records<StageRecord>(header_->stages);
+  }
+  const TilingRecord* tilings() const {
+    return Records<TilingRecord>(header_->tilings);
+  }
+  const RangeRecord* ranges() const {
+    return Records<RangeRecord>(header_->ranges);
+  }
+
+  template <typename T>
+  const T* Records(Section section) const {
+    return reinterpret_cast<const T*>(blob_.data() + section.offset);
+  }
+
+  bool Fits(uint64_t offset, uint64_t bytes, uint32_t alignment) const {
+    return offset % alignment == 0 && offset >= sizeof(format::Header) &&
+           offset + bytes <= blob_.size();
+  }
+
+  template <typename T>
+  bool SectionFits(Section section, uint32_t max_count) const {
+    if (section.count == 0) return true;
+    return section.count <= max_count &&
+           Fits(section.offset, uint64_t{section.count} * sizeof(T),
+                alignof(T));
+  }
+
+  bool SectionsFit() const {
+    return SectionFits<TensorRecord>(header_->tensors, format::kMaxTensors) &&
+           SectionFits<OpRecord>(header_->ops, format::kMaxOps) &&
+           SectionFits<uint32_t>(header_->classes, format::kMaxClasses) &&
+           SectionFits<format::LevelRecord>(header_->levels,
+                                            format::kMaxLevels) &&
+           SectionFits<StageRecord>(header_->stages, format::kMaxStages) &&
+           SectionFits<TilingRecord>(header_->tilings, format::kMaxTilings) &&
+           SectionFits<RangeRecord>(header_->ranges, format::kMaxRanges) &&
+           SectionFits<char>(header_->strings,
+                             std::numeric_limits<uint32_t>::max());
+  }
+
+  bool IsString(uint32_t offset) const {
+    return offset < header_->strings.count;
+  }
+
+  bool StringsAreSound() const {
+    const Section strings = header_->strings;
+    // With the last byte NUL, every string that starts inside ends inside.
+    if (strings.count == 0 ||
+        blob_[strings.offset + strings.count - 1] != '\0') {
+      return false;
+    }
+    if (!IsString(header_->name)) return false;
+    const uint32_t* classes = Records<uint32_t>(header_->classes);
+    for (uint32_t i = 0; i < header_->classes.count; ++i) {
+      if (!IsString(classes[i])) return false;
+    }
+    return true;
+  }
+
+  static bool IsDimension(int32_t value) {
+    return value >= 1 && value <= format::kMaxDimension;
+  }
+
+  static bool IsQuantised(int32_t value) {
+    return value >= -128 && value <= 127;
+  }
+
+  static Shape ShapeOf(const TensorRecord& tensor) {
+    return {tensor.h, tensor.w, tensor.c};
+  }
+
+  static int32_t RingRows(const TensorRecord& tensor) {
+    return tensor.ring_rows == 0 ? tensor.h : tensor.ring_rows;
+  }
+  static int32_t Columns(const TensorRecord& tensor) {
+    return tensor.columns == 0 ? tensor.w : tensor.columns;
+  }
+  static bool HoldsColumns(const TensorRecord& tensor) {
+    return Columns(tensor) == tensor.w;
+  }
+  static bool IsWhole(const TensorRecord& tensor) {
+    return RingRows(tensor) == tensor.h && HoldsColumns(tensor);
+  }
+
+  // The arena's bytes that hold the tensor.
+  static ByteRange RangeOf(const TensorRecord& tensor) {
+    const Shape held = {RingRows(tensor), Columns(tensor), tensor.c};
+    return {tensor.arena_offset,
+            tensor.arena_offset + static_cast<uint64_t>(held.elements())};
+  }
+
+  bool TensorsAreSound() const {
+    if (header_->arena_bytes > format::kMaxArenaBytes) return false;
+    for (uint32_t i = 0; i < header_->tensors.count; ++i) {
+      const TensorRecord& tensor = tensors()[i];
+      if (!IsDimension(tensor.h) || !IsDimension(tensor.w) ||
+          !IsDimension(tensor.c) || !IsPositiveFinite(tensor.scale) ||
+          !IsQuantised(tensor.zero_point) || !IsString(tensor.name) ||
+          RingRows(tensor) > tensor.h || Columns(tensor) > tensor.w ||
+          tensor.arena_offset % format::kArenaAlignment != 0 ||
+          RangeOf(tensor).end > header_->arena_bytes) {
+        return false;
+      }
+    }
+    return header_->input < header_->tensors.count &&
+           tensors()[header_->input].c == 3 &&
+           HoldsColumns(tensors()[header_->input]) &&
+           IsFinite(header_->input_mean) &&
+           IsPositiveFinite(header_->input_std);
+  }
+
+  bool IsTensor(uint16_t index) const { return index < header_->tensors.count; }
+
+  bool UsesWholeTensors(const OpRecord& op) const {
+    return IsWhole(tensors()[op.input]) && IsWhole(tensors()[op.output]) &&
+           (op.input2 == format::kNoTensor || IsWhole(tensors()[op.input2]));
+  }
+
+  static bool IsTileCount(uint16_t count) {
+    return count >= 1 && count <= format::kMaxTiles;
+  }
+
+  // Stages are in order, apart, and hold ops and tiles. One that starts with
+  // the first op reads the image there: feeding rows relies on it.
+  bool StagesAreSound() const {
+    uint32_t next_op = 0;
+    for (uint32_t i = 0; i < header_->stages.count; ++i) {
+      const StageRecord& stage = stages()[i];
+      if (stage.first_op < next_op || stage.end_op <= stage.first_op ||
+          stage.end_op > header_->ops.count || !IsTileCount(stage.tile_rows) ||
+          !IsTileCount(stage.tile_columns) ||
+          (stage.first_op == 0 && ops()[0].input != header_->input)) {
+        return false;
+      }
+      next_op = stage.end_op;
+    }
+    return true;
+  }
+
+  // Every tiling's ranges fit the buffer of its tensor, and a tensor has at
+  // most one in a stage.
+  bool TilingsAreSound() const {
+    for (uint32_t i = 0; i < header_->tilings.count; ++i) {
+      const TilingRecord& tiling = tilings()[i];
+      if (!IsTensor(tiling.tensor) || tiling.stage >= header_->stages.count) {
+        return false;
+      }
+      // Strictly sorted by stage, then tensor.
+      if (i > 0 && (tilings()[i - 1].stage > tiling.stage ||
+                    (tilings()[i - 1].stage == tiling.stage &&
+                     tilings()[i - 1].tensor >= tiling.tensor))) {
+        return false;
+      }
+      const StageRecord& stage = stages()[tiling.stage];
+      const TensorRecord& tensor = tensors()[tiling.tensor];
+      const uint64_t range_count =
+          uint64_t{stage.tile_rows} + stage.tile_columns;
+      if (tiling.first_range + range_count > header_->ranges.count) {
+        return false;
+      }
+      // Halos cost some work again, not the whole many times over.
+      constexpr int64_t kMostRepeats = 16;
+      const auto computed = [](const RangeRecord* range, uint32_t count) {
+        int64_t sum = 0;
+        for (uint32_t j = 0; j < count; ++j) {
+          sum += range[j].end - range[j].compute;
+        }
+        return sum;
+      };
+      const RangeRecord* first = ranges() + tiling.first_range;
+      const bool is_written = IsWrittenIn(stage, tiling.tensor);
+      if (is_written &&
+          (computed(first, stage.tile_rows) > kMostRepeats * tensor.h ||
+           computed(first + stage.tile_rows, stage.tile_columns) >
+               kMostRepeats * tensor.w)) {
+        return false;
+      }
+      const RangeRecord* rows = ranges() + tiling.first_range;
+      for (uint32_t j = 0; j < stage.tile_rows; ++j) {
+        if (!RangeFits(rows[j], tensor.h, RingRows(tensor))) return false;
+      }
+      const RangeRecord* columns = rows + stage.tile_rows;
+      for (uint32_t j = 0; j < stage.tile_columns; ++j) {
+        if (!RangeFits(columns[j], tensor.w, Columns(tensor))) return false;
+        // What is kept was there, and moves towards the front.
+        const bool keeps = j > 0 && !HoldsColumns(tensor) &&
+                           columns[j].begin < columns[j].compute;
+        if (keeps && (columns[j].begin < columns[j - 1].begin ||
+                      columns[j].compute > columns[j - 1].end)) {
+          return false;
+        }
+      }
+    }
+    return true;
+  }
+
+  bool IsWrittenIn(const StageRecord& stage, uint16_t tensor) const {
+    for (uint32_t i = stage.first_op; i < stage.end_op; ++i) {
+      if (ops()[i].output == tensor) return true;
+    }
+    return false;
+  }
+
+  static bool RangeFits(const RangeRecord& range, int32_t extent,
+                        int32_t held) {
+    return range.begin <= range.compute && range.compute <= range.end &&
+           range.end <= extent && range.end - range.begin <= held;
+  }
+
+  // An op of a stage finds what each tile needs in the arena.
+  Status CheckTiles(const OpRecord& op, const StageRecord& stage) const {
+    const auto kind = static_cast<OpKind>(op.kind);
+    if (kind == OpKind::kResizeNearest) return Status::kUnsupported;
+    const auto stage_index = static_cast<uint32_t>(&stage - stages());
+    const auto is_tiling = [&](uint16_t tiling, uint16_t tensor) {
+      return tiling < header_->tilings.count &&
+             tilings()[tiling].tensor == tensor &&
+             tilings()[tiling].stage == stage_index;
+    };
+    if (op.ring_bytes != 0 || !is_tiling(op.input_tiling, op.input) ||
+        !is_tiling(op.output_tiling, op.output)) {
+      return Status::kMalformed;
+    }
+    const RangeRecord* output =
+        ranges() + tilings()[op.output_tiling].first_range;
+    const auto reads = [&](uint16_t tiling, const auto& input_of) {
+      const RangeRecord* input = ranges() + tilings()[tiling].first_range;
+      const int32_t count = stage.tile_rows + stage.tile_columns;
+      for (int32_t i = 0; i < count; ++i) {
+        if (output[i].compute == output[i].end) continue;
+        const Interval held = {input[i].begin, input[i].end};
+        const Interval written = {output[i].compute, output[i].end};
+        if (!held.Contains(input_of(written, i < stage.tile_rows))) {
+          return false;
+        }
+      }
+      return true;
+    };
+    if (kind == OpKind::kAdd) {
+      const auto same = [](Interval written, bool) { return written; };
+      return is_tiling(op.input2_tiling, op.input2) &&
+                     reads(op.input_tiling, same) &&
+                     reads(op.input2_tiling, same)
+                 ? Status::kOk
+                 : Status::kMalformed;
+    }
+    const TensorRecord& input = tensors()[op.input];
+    const auto window = [&](Interval written, bool is_row) {
+      return is_row ? InputOf(written, op.kernel_h, op.stride_y, op.pad_top)
+                          .Within(input.h)
+                    : InputOf(written, op.kernel_w, op.stride_x, op.pad_left)
+                          .Within(input.w);
+    };
+    return reads(op.input_tiling, window) ? Status::kOk : Status::kMalformed;
+  }
+
+  Status CheckOp(const OpRecord& op) const {
+    if (op.kind >= format::kOpKinds) return Status::kUnsupported;
+    if (!IsTensor(op.input) || !IsTensor(op.output) ||
+        op.activation_min > op.activation_max) {
+      return Status::kMalformed;
+    }
+    const auto kind = static_cast<OpKind>(op.kind);
+    const bool convolves =
+        kind == OpKind::kConv2d || kind == OpKind::kDepthwiseConv2d;
+    // The executor looks at these fields of every op.
+    if ((kind != OpKind::kAdd && op.input2 != format::kNoTensor) ||
+        (!convolves && op.ring_bytes != 0)) {
+      return Status::kMalformed;
+    }
+    const TensorRecord& input = tensors()[op.input];
+    const TensorRecord& output = tensors()[op.output];
+    switch (kind) {
+      case OpKind::kConv2d:
+      case OpKind::kDepthwiseConv2d:
+        return CheckConvolution(op, input, output);
+      case OpKind::kAdd:
+        return CheckAdd(op, input, output);
+      case OpKind::kResizeNearest:
+        return CheckResize(input, output);
+    }
+    return Status::kUnsupported;
+  }
+
+  // Whether an output of `out` pixels is one that a kernel over `in` padded
+  // pixels can have: its last window starts inside the padded input, and pads
+  // are smaller than the kernel.
+  static bool WindowsFit(int32_t in, int32_t out, int32_t kernel,
+                         int32_t stride, int32_t pad) {
+    return pad < kernel && (out - 1) * stride - pad < in;
+  }
+
+  Status CheckConvolution(const OpRecord& op, const TensorRecord& input,
+                          const TensorRecord& output) const {
+    if (op.kernel_h < 1 || op.kernel_h > format::kMaxKernel ||
+        op.kernel_w < 1 || op.kernel_w > format::kMaxKernel ||
+        op.stride_y < 1 || op.stride_y > format::kMaxStride ||
+        op.stride_x < 1 || op.stride_x > format::kMaxStride) {
+      return Status::kUnsupported;
+    }
+    if (!WindowsFit(input.h, output.h, op.kernel_h, op.stride_y, op.pad_top) ||
+        !WindowsFit(input.w, output.w, op.kernel_w, op.stride_x, op.pad_left)) {
+      return Status::kMalformed;
+    }
+    const bool depthwise =
+        static_cast<OpKind>(op.kind) == OpKind::kDepthwiseConv2d;
+    if (depthwise && input.c != output.c) return Status::kMalformed;
+
+    const uint64_t taps = uint64_t{op.kernel_h} * op.kernel_w;
+    const uint64_t inputs_per_sum =
+        depthwise ? taps : taps * static_cast<uint64_t>(input.c);
+    const uint64_t channels = static_cast<uint64_t>(output.c);
+    if (!Fits(op.weights_offset, inputs_per_sum * channels, 1) ||
+        !Fits(op.bias_offset, channels * sizeof(int32_t), alignof(int32_t)) ||
+        !Fits(op.requant_offset, channels * sizeof(float), alignof(float))) {
+      return Status::kMalformed;
+    }
+    if (const Status status = CheckPlacement(op, input, output, depthwise);
+        status != Status::kOk) {
+      return status;
+    }
+
+    // |input - zero_point| <= 255 and |weight| <= 128.
+    const int64_t largest_sum =
+        static_cast<int64_t>(inputs_per_sum) * 255 * 128;
+    const auto* bias =
+        reinterpret_cast<const int32_t*>(blob_.data() + op.bias_offset);
+    const auto* requant =
+        reinterpret_cast<const float*>(blob_.data() + op.requant_offset);
+    for (int32_t c = 0; c < output.c; ++c) {
+      const int64_t magnitude = bias[c] < 0 ? -int64_t{bias[c]} : bias[c];
+      if (largest_sum + magnitude > std::numeric_limits<int32_t>::max()) {
+        return Status::kOverflow;
+      }
+      if (!IsPositiveFinite(requant[c])) return Status::kMalformed;
+    }
+    return Status::kOk;
+  }
+
+  Status CheckPlacement(const OpRecord& op, const TensorRecord& input,
+                        const TensorRecord& output, bool depthwise) const {
+    const ByteRange in = RangeOf(input);
+    const ByteRange out = RangeOf(output);
+    if (op.ring_bytes == 0) {
+      return in.Overlaps(out) ? Status::kMalformed : Status::kOk;
+    }
+    // Overwriting the input: output row y must end before input row
+    // y * stride_y - pad_top + kernel_h, the first one not yet in the ring.
+    // With the same start and rows no longer than stride_y input rows it does.
+    const uint64_t row_bytes = static_cast<uint64_t>(input.w) * input.c;
+    const uint64_t out_row_bytes = static_cast<uint64_t>(output.w) * output.c;
+    const ByteRange ring = {op.ring_offset,
+                            uint64_t{op.ring_offset} + op.ring_bytes};
+    const bool sound = depthwise && IsWhole(input) && IsWhole(output) &&
+                       input.arena_offset == output.arena_offset &&
+                       op.ring_offset % format::kArenaAlignment == 0 &&
+                       op.ring_bytes == row_bytes * op.kernel_h &&
+                       ring.end <= header_->arena_bytes && !ring.Overlaps(in) &&
+                       !ring.Overlaps(out) &&
+                       out_row_bytes <= row_bytes * op.stride_y &&
+                       op.pad_top + op.stride_y <= op.kernel_h;
+    return sound ? Status::kOk : Status::kMalformed;
+  }
+
+  Status CheckAdd(const OpRecord& op, const TensorRecord& input,
+                  const TensorRecord& output) const {
+    if (!IsTensor(op.input2)) return Status::kMalformed;
+    const TensorRecord& input2 = tensors()[op.input2];
+    constexpr int32_t kMultiplierEnd = 1 << 21;
+    if (ShapeOf(input) != ShapeOf(output) ||
+        ShapeOf(input2) != ShapeOf(output) || op.add_shift < 13 ||
+        op.add_shift > 31 || op.add_multiplier < 0 ||
+        op.add_multiplier >= kMultiplierEnd || op.add_multiplier2 < 0 ||
+        op.add_multiplier2 >= kMultiplierEnd) {
+      return Status::kMalformed;
+    }
+    // Over an addend, each pixel must be in its addend's place.
+    const auto apart = [&](const TensorRecord& addend) {
+      return !RangeOf(addend).Overlaps(RangeOf(output)) ||
+             (addend.arena_offset == output.arena_offset &&
+              RingRows(addend) == RingRows(output) && HoldsColumns(addend) &&
+              HoldsColumns(output));
+    };
+    return apart(input) && apart(input2) ? Status::kOk : Status::kMalformed;
+  }
+
+  Status CheckResize(const TensorRecord& input,
+                     const TensorRecord& output) const {
+    const bool sound = output.h % input.h == 0 && output.w % input.w == 0 &&
+                       input.c == output.c && input.scale == output.scale &&
+                       input.zero_point == output.zero_point &&
+                       !RangeOf(input).Overlaps(RangeOf(output));
+    return sound ? Status::kOk : Status::kMalformed;
+  }
+
+  Status CheckHead() const {
+    if (header_->encoding !=
+        static_cast<uint16_t>(format::BoxEncoding::kLtrbExp)) {
+      return Status::kUnsupported;
+    }
+    if (!IsFinite(header_->score_threshold) || !IsFinite(header_->nms_iou) ||
+        header_->levels.count == 0 || header_->classes.count == 0) {
+      return Status::kMalformed;
+    }
+    const auto* levels = Records<format::LevelRecord>(header_->levels);
+    for (uint32_t i = 0; i < header_->levels.count; ++i) {
+      if (!IsTensor(levels[i].class_tensor) ||
+          !IsTensor(levels[i].box_tensor) || levels[i].stride < 1 ||
+          levels[i].stride > format::kMaxDimension) {
+        return Status::kMalformed;
+      }
+      const TensorRecord& classes = tensors()[levels[i].class_tensor];
+      const TensorRecord& boxes = tensors()[levels[i].box_tensor];
+      if (!IsWhole(classes) || !IsWhole(boxes) || classes.h != boxes.h ||
+          classes.w != boxes.w || boxes.c != 4 ||
+          static_cast<uint32_t>(classes.c) != header_->classes.count) {
+        return Status::kMalformed;
+      }
+    }
+    return Status::kOk;
+  }
+
+  std::span<const uint8_t> blob_;
+  const format::Header* header_;
+};
+
+}  // namespace
+
+Status Model::Parse(std::span<const uint8_t> blob, Model* model) {
+  if (reinterpret_cast<uintptr_t>(blob.data()) % format::kBlobAlignment != 0) {
+    return Status::kMisaligned;
+  }
+  // The magic first, so that a short file of another kind is named as such.
+  const std::size_t magic_bytes = std::min(blob.size(), sizeof(format::kMagic));
+  if (blob.empty()) return Status::kTruncated;
+  if (std::memcmp(blob.data(), format::kMagic, magic_bytes) != 0) {
+    return Status::kBadMagic;
+  }
+  if (blob.size() < sizeof(format::Header)) return Status::kTruncated;
+  const auto& header = *reinterpret_cast<const format::Header*>(blob.data());
+  if (header.version != format::kVersion) return Status::kBadVersion;
+  if (header.total_bytes > blob.size()) return Status::kTruncated;
+  if (header.total_bytes < sizeof(format::Header)) return Status::kMalformed;
+  const std::span<const uint8_t> bytes = blob.first(header.total_bytes);
+  if (Crc32(bytes.subspan(sizeof(format::Header))) != header.crc32) {
+    return Status::kBadChecksum;
+  }
+  if (const Status status = Validator(bytes).Run(); status != Status::kOk) {
+    return status;
+  }
+  model->blob_ = blob.data();
+  return Status::kOk;
+}
+
+uint32_t Crc32(std::span<const uint8_t> bytes) {
+  // One step per nibble: 16 entries of 4 bytes suit a microcontroller.
+  constexpr auto kTable = [] {
+    std::array<uint32_t, 16> table{};
+    for (uint32_t nibble = 0; nibble < 16; ++nibble) {
+      uint32_t value = nibble;
+      for (int bit = 0; bit < 4; ++bit) {
+        value = (value >> 1) ^ ((value & 1) != 0 ? 0xEDB88320u : 0u);
+      }
+      table[nibble] = value;
+    }
+    return table;
+  }();
+  uint32_t crc = 0xFFFFFFFFu;
+  for (const uint8_t byte : bytes) {
+    crc = (crc >> 4) ^ kTable[(crc ^ byte) & 15];
+    crc = (crc >> 4) ^ kTable[(crc ^ (byte >> 4)) & 15];
+  }
+  return ~crc;
+}
+
+}  // namespace ocellus
