@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <string>
+#include <vector>
+
+#include "runtime/model_format.h"
+#include "runtime/tensor.h"
+
+namespace ocellus {
+
+inline constexpr int32_t kNone = -1;
+
+struct GraphTensor {
+  std::string name;
+  Shape shape;
+};
+
+// One operator on float data, batch norm already folded.
+struct GraphOp {
+  format::OpKind kind = format::OpKind::kConv2d;
+  int32_t input = kNone;   // tensor indices
+  int32_t input2 = kNone;  // second addend
+  int32_t output = kNone;
+  // Convolutions only.
+  int32_t kernel = 1;
+  int32_t stride = 1;
+  int32_t pad = 0;             // on every side that the output needs it
+  std::vector<float> weights;  // [O, K, K, I]; depthwise [K, K, C]
+  std::vector<float> bias;     // [O]
+  // The output is clamped to these.
+  float activation_min = -std::numeric_limits<float>::infinity();
+  float activation_max = std::numeric_limits<float>::infinity();
+
+  bool is_convolution() const {
+    return kind == format::OpKind::kConv2d ||
+           kind == format::OpKind::kDepthwiseConv2d;
+  }
+};
+
+struct GraphLevel {
+  int32_t class_tensor = kNone;
+  int32_t box_tensor = kNone;
+  int32_t stride = 0;
+};
+
+// A network in order of execution: every tensor but the input is the output of
+// one op, and ops read only what came before.
+struct Graph {
+  std::string name;
+  std::vector<std::string> classes;
+  std::vector<GraphTensor> tensors;
+  std::vector<GraphOp> ops;
+  std::vector<GraphLevel> levels;
+  int32_t input = kNone;
+  float input_mean = 0.0f;
+  float input_std = 1.0f;
+  float score_threshold = 0.0f;
+  float nms_iou = 0.5f;
+
+  int32_t AddTensor(std::string tensor_name, Shape shape) {
+    tensors.push_back({std::move(tensor_name), shape});
+    return static_cast<int32_t>(tensors.size()) - 1;
+  }
+  const Shape& shape(int32_t tensor) const { return tensors[tensor].shape; }
+
+  // Multiply-accumulate operations of one op, whole or for each pixel of its
+  // output; additions count none.
+  int64_t MacsPerPixel(const GraphOp& op) const {
+    if (!op.is_convolution()) return 0;
+    const int64_t taps = int64_t{op.kernel} * op.kernel * shape(op.output).c;
+    return op.kind == format::OpKind::kConv2d ? taps * shape(op.input).c : taps;
+  }
+  int64_t Macs(const GraphOp& op) const {
+    return MacsPerPixel(op) * shape(op.output).h * shape(op.output).w;
+  }
+};
+
+}  // namespace ocellus

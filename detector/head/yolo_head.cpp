@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "detector/head/yolo_head.h"
+
+#include <string>
+
+#include "detector/compile_error.h"
+
+namespace ocellus {
+
+void BuildYoloHead(const NetworkDescription& network,
+                   const std::map<int32_t, int32_t>& backbone,
+                   GraphBuilder* builder, Graph* graph) {
+  const HeadDescription& head = network.head;
+  const auto level_count = static_cast<int32_t>(head.strides.size());
+  const auto separable = [&](const std::string& name, int32_t input) {
+    const int32_t x = builder->Depthwise(name + ".depthwise", input,
+                                         head.kernel, 1, Activation::kRelu6);
+    return builder->Conv(name + ".pointwise", x, 1, 1, head.width,
+                         Activation::kRelu6);
+  };
+
+  graph->levels.resize(head.strides.size());
+  int32_t coarser = kNone;
+  for (int32_t level = level_count - 1; level >= 0; --level) {
+    const std::string index = std::to_string(level);
+    const int32_t stride = head.strides[level];
+    const auto feature = backbone.find(stride);
+    if (feature == backbone.end()) {
+      throw CompileError(network.name + ": head.strides has " +
+                         std::to_string(stride) +
+                         ", but no block of the backbone ends at that stride");
+    }
+    int32_t x = builder->Conv("head.lateral." + index, feature->second, 1, 1,
+                              head.width, Activation::kLinear);
+    if (coarser != kNone) {
+      const int32_t enlarged =
+          builder->ResizeNearest("head.resize." + index, coarser, 2);
+      x = builder->Add("head.add." + index, x, enlarged);
+      x = separable("head.fuse." + index, x);
+    }
+    coarser = x;
+    for (int32_t depth = 0; depth < head.tower_depth; ++depth) {
+      x = separable("head.tower." + index + "." + std::to_string(depth), x);
+    }
+    graph->levels[level] = {
+        .class_tensor =
+            builder->Linear("head.cls." + index, x,
+                            static_cast<int32_t>(network.classes.size())),
+        .box_tensor = builder->Linear("head.box." + index, x, 4),
+        .stride = stride,
+    };
+  }
+}
+
+}  // namespace ocellus

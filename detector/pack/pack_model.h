@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "detector/graph/graph.h"
+#include "detector/plan/memory_plan.h"
+#include "detector/quantize/quantize.h"
+
+namespace ocellus {
+
+// The bytes of a model.ocellus file (see runtime/model_format.h) for a
+// quantised and planned graph. Throws CompileError if a limit of the format is
+// exceeded or if the result does not pass Model::Parse().
+std::vector<uint8_t> PackModel(const Graph& graph,
+                               const QuantizedGraph& quantized,
+                               const MemoryPlan& plan);
+
+}  // namespace ocellus

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "detector/graph/graph.h"
+#include "detector/plan/memory_plan.h"
+#include "detector/plan/tiling.h"
+
+namespace ocellus {
+
+// A way to run a graph and what it costs. Bytes are the lower bound of its
+// arena, the largest sum of what is live at once; PlanMemory() places it.
+struct PlanCandidate {
+  std::vector<Stage> stages;
+  std::string description;  // e.g. "4x4 tiles to blocks.5.project, stream 3"
+  uint32_t peak_bytes = 0;  // everything: image, activations, rings
+  int64_t macs = 0;         // of the whole network
+};
+
+// The plans worth having: no other needs both less memory and fewer MACs.
+// Smallest peak first, so that MACs fall along the front; its last entry
+// computes nothing twice.
+//
+// Three kinds of plans are searched. Layer by layer. Streams: the network is
+// divided into row-streaming stages and single ops such that the largest peak
+// of them is least, exactly, as a bottleneck path over all ways to divide it.
+// And patches: a first stage to every op it can end at, cut into every grid up
+// to `max_tiles` a side, with nothing, columns, or all kept by the tensors
+// that tiles share, each kind up to a block from which on all keep everything;
+// what comes behind is streamed.
+std::vector<PlanCandidate> FindPlans(const Graph& graph, ImageFeed feed,
+                                     int32_t max_tiles = 8);
+
+// Of FindPlans(): the plan with the fewest MACs whose arena fits `budget`
+// bytes (0: any), and among those the one with the smallest peak. Nothing if
+// none fits.
+std::optional<PlanCandidate> ChoosePlan(const std::vector<PlanCandidate>& plans,
+                                        uint32_t budget_bytes);
+
+// Layer by layer, the plan without stages.
+PlanCandidate LayerByLayer(const Graph& graph);
+
+// Multiply-accumulate operations of a graph under stages.
+int64_t MacsUnder(const Graph& graph, const std::vector<Stage>& stages);
+
+// The peak as the MCUNetV2 paper counts it: input and output of one op at a
+// time, depthwise convolutions in place, the image left out, and neither skip
+// connections nor kernel scratch. Ops of a stage count as what the stage has
+// live, the image left out.
+uint32_t PaperPeakBytes(const Graph& graph, const std::vector<Stage>& stages);
+
+// What p x p patches of the paper cost over ops [0, end_op): every patch is
+// computed at the size of an interior one, halos anew, without clipping at the
+// image's border.
+struct PaperPatches {
+  int32_t patch_side = 0;       // image pixels that one patch reads
+  int64_t stage_macs = 0;       // with halos
+  int64_t whole_macs = 0;       // of all the network, with halos
+  double stage_overhead = 0.0;  // 0.42: 42 % more than without patches
+  double whole_overhead = 0.0;
+};
+PaperPatches CountPaperPatches(const Graph& graph, int32_t end_op,
+                               int32_t patches);
+
+// Pixels of the image that one pixel of each op's output sees, along one axis.
+std::vector<int64_t> ReceptiveFields(const Graph& graph);
+
+}  // namespace ocellus

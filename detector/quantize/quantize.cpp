@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "detector/quantize/quantize.h"
+
+#include <algorithm>
+#include <cmath>
+#include <string>
+
+#include "detector/compile_error.h"
+
+namespace ocellus {
+namespace {
+
+using format::OpKind;
+
+constexpr float kWeightMax = 127.0f;
+// Far below int32's end, so that bias and sums together stay in range.
+constexpr float kLargestBias = 1 << 30;
+
+QuantParams ParamsForRange(Range range) {
+  const float scale = (range.max - range.min) / 255.0f;
+  const float zero_point = std::nearbyint(-128.0f - range.min / scale);
+  return {scale, static_cast<int32_t>(std::clamp(zero_point, -128.0f, 127.0f))};
+}
+
+int8_t QuantizeBound(float bound, QuantParams quant) {
+  const float value =
+      std::clamp(bound / quant.scale + static_cast<float>(quant.zero_point),
+                 -128.0f, 127.0f);
+  return static_cast<int8_t>(std::nearbyint(value));
+}
+
+// Index of the weight of output o, tap, input i; see GraphOp::weights.
+struct WeightLayout {
+  int32_t taps;
+  int32_t inputs;  // per filter: 1 if depthwise
+  int32_t outputs;
+  bool depthwise;
+
+  int32_t operator()(int32_t o, int32_t tap, int32_t i) const {
+    return depthwise ? tap * outputs + o : (o * taps + tap) * inputs + i;
+  }
+};
+
+void QuantizeConvolution(const GraphOp& op, const WeightLayout& layout,
+                         QuantParams input, QuantParams output,
+                         const std::vector<float>& input_means,
+                         QuantizedOp* quantized) {
+  quantized->weights.resize(op.weights.size());
+  quantized->activation_min = QuantizeBound(op.activation_min, output);
+  quantized->activation_max = QuantizeBound(op.activation_max, output);
+  for (int32_t o = 0; o < layout.outputs; ++o) {
+    float largest = 0.0f;
+    for (int32_t tap = 0; tap < layout.taps; ++tap) {
+      for (int32_t i = 0; i < layout.inputs; ++i) {
+        largest = std::max(largest, std::abs(op.weights[layout(o, tap, i)]));
+      }
+    }
+    // A channel of tiny weights still needs a scale at which its bias fits.
+    float scale = std::max(largest / kWeightMax,
+                           std::abs(op.bias[o]) / input.scale / kLargestBias);
+    if (!(scale >= std::numeric_limits<float>::min())) scale = 1.0f;
+
+    double mean_error = 0.0;
+    for (int32_t tap = 0; tap < layout.taps; ++tap) {
+      for (int32_t i = 0; i < layout.inputs; ++i) {
+        const int32_t index = layout(o, tap, i);
+        const float rounded = std::clamp(
+            std::nearbyint(op.weights[index] / scale), -kWeightMax, kWeightMax);
+        quantized->weights[index] = static_cast<int8_t>(rounded);
+        mean_error += (double{rounded} * scale - op.weights[index]) *
+                      input_means[layout.depthwise ? o : i];
+      }
+    }
+    const double bias_scale = double{input.scale} * scale;
+    quantized->bias.push_back(static_cast<int32_t>(
+        std::nearbyint((op.bias[o] - mean_error) / bias_scale)));
+    // In float32 and in this order, as TensorFlow Lite computes it.
+    quantized->requant.push_back(input.scale * scale / output.scale);
+  }
+}
+
+}  // namespace
+
+void SetAddScales(float input_scale, float input2_scale, float output_scale,
+                  QuantizedOp* op) {
+  const float ratio = input_scale / output_scale;
+  const float ratio2 = input2_scale / output_scale;
+  const float larger = std::max(ratio, ratio2);
+  if (!(std::min(ratio, ratio2) >= 0x1p-10f) || !(larger < 0x1p8f)) {
+    throw CompileError("addition with a scale ratio outside [2^-10, 2^8): " +
+                       std::to_string(ratio) + " and " +
+                       std::to_string(ratio2));
+  }
+  op->add_shift = 20 - std::ilogb(larger);
+  op->add_multiplier =
+      static_cast<int32_t>(std::lrint(std::ldexp(ratio, op->add_shift)));
+  op->add_multiplier2 =
+      static_cast<int32_t>(std::lrint(std::ldexp(ratio2, op->add_shift)));
+  // Rounding up to a power of two would leave the multiplier's range.
+  constexpr int32_t kLargest = (1 << 21) - 1;
+  op->add_multiplier = std::min(op->add_multiplier, kLargest);
+  op->add_multiplier2 = std::min(op->add_multiplier2, kLargest);
+}
+
+QuantizedGraph Quantize(const Graph& graph, const Calibration& calibration) {
+  QuantizedGraph quantized;
+  for (const Range& range : calibration.ranges) {
+    quantized.quant.push_back(ParamsForRange(range));
+  }
+  // q = pixel - 128, when the mean is a whole number near the middle.
+  const float zero_point = std::nearbyint(graph.input_mean) - 128.0f;
+  quantized.quant[graph.input] = {
+      1.0f / graph.input_std,
+      static_cast<int32_t>(std::clamp(zero_point, -128.0f, 127.0f))};
+  // Repeating pixels keeps their quantisation.
+  for (const GraphOp& op : graph.ops) {
+    if (op.kind == OpKind::kResizeNearest) {
+      quantized.quant[op.output] = quantized.quant[op.input];
+    }
+  }
+
+  for (const GraphOp& op : graph.ops) {
+    QuantizedOp& to = quantized.ops.emplace_back();
+    const QuantParams input = quantized.quant[op.input];
+    const QuantParams output = quantized.quant[op.output];
+    if (op.is_convolution()) {
+      const bool depthwise = op.kind == OpKind::kDepthwiseConv2d;
+      const WeightLayout layout = {
+          .taps = op.kernel * op.kernel,
+          .inputs = depthwise ? 1 : graph.shape(op.input).c,
+          .outputs = graph.shape(op.output).c,
+          .depthwise = depthwise,
+      };
+      QuantizeConvolution(op, layout, input, output,
+                          calibration.channel_means[op.input], &to);
+    } else if (op.kind == OpKind::kAdd) {
+      SetAddScales(input.scale, quantized.quant[op.input2].scale, output.scale,
+                   &to);
+    }
+  }
+  return quantized;
+}
+
+}  // namespace ocellus
