@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Detections and Pascal VOC scoring of the float model, plainly written.
+
+    evaluate.py MODEL.safetensors [--list VOC2007/val] [--detections FOLDER]
+"""
+import argparse
+import pathlib
+
+import cv2
+import numpy as np
+import torch
+
+import export
+import network as networks
+import voc
+
+MAX_DETECTIONS = 100
+CANDIDATES = 400
+
+
+def load_image(photo, size):
+    """RGB uint8 stretched to size (w, h)."""
+    image = cv2.imdecode(photo.jpeg, cv2.IMREAD_COLOR)
+    image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    shrinks = image.shape[1] > size[0] or image.shape[0] > size[1]
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinks
+                      else cv2.INTER_LINEAR)
+
+
+def suppress(boxes, scores, labels, limit):
+    """Class-wise non-maximum suppression; -> kept indices, best first.
+
+    An overlap above `limit` with a better box of the class removes a box.
+    """
+    order = np.argsort(-scores, kind='stable')
+    b = boxes[order]
+    low = np.maximum(b[:, None, :2], b[None, :, :2])
+    high = np.minimum(b[:, None, 2:], b[None, :, 2:])
+    inter = np.clip(high - low, 0, None).prod(2)
+    area = (b[:, 2:] - b[:, :2]).prod(1)
+    iou = inter / np.maximum(area[:, None] + area[None] - inter, 1e-9)
+    clash = (iou > limit) & (labels[order][:, None] == labels[order][None])
+    alive = np.ones(len(order), bool)
+    for i in range(len(order)):
+        if alive[i]:
+            alive[i + 1:] &= ~clash[i, i + 1:]
+    return order[alive]
+
+
+@torch.no_grad()
+def detect(model, photos, size, threshold=0.005, nms_iou=0.5, batch=16,
+           device='cpu'):
+    """-> per photo (labels [N], scores [N], boxes [N, 4] in XML pixels)."""
+    model.eval()
+    results = []
+    for start in range(0, len(photos), batch):
+        group = photos[start:start + batch]
+        images = np.stack([load_image(p, size) for p in group])
+        x = networks.normalise(torch.from_numpy(images).to(device),
+                               model.description)
+        logits, boxes, _ = networks.flatten(model(x), model.strides)
+        scores, boxes = logits.sigmoid().cpu().numpy(), boxes.cpu().numpy()
+        for photo, s, b in zip(group, scores, boxes):
+            cell, label = np.nonzero(s >= threshold)
+            score = s[cell, label]
+            if len(score) > CANDIDATES:
+                best = np.argpartition(-score, CANDIDATES)[:CANDIDATES]
+                cell, label, score = cell[best], label[best], score[best]
+            box = np.clip(b[cell], 0, [*size, *size])
+            keep = suppress(box, score, label, nms_iou)[:MAX_DETECTIONS]
+            scale = np.array([photo.width / size[0],
+                              photo.height / size[1]] * 2)
+            found = box[keep] * scale + [1, 1, 0, 0]
+            results.append((label[keep], score[keep], found))
+    return results
+
+
+def average_precision(recall, precision):
+    """-> 11-point (VOC2007) and area (VOC2010 on)."""
+    eleven = np.mean([precision[recall >= t / 10].max(initial=0.0)
+                      for t in range(11)])
+    r = np.concatenate([[0.0], recall, [1.0]])
+    p = np.concatenate([[0.0], precision, [0.0]])
+    p = np.maximum.accumulate(p[::-1])[::-1]
+    return eleven, float(((r[1:] - r[:-1]) * p[1:]).sum())
+
+
+def score(photos, results, classes):
+    """Pascal VOC mean average precision; -> dict with per-class values."""
+    table = {}
+    for c, name in enumerate(classes):
+        truth, npos = [], 0
+        for photo in photos:
+            mine = photo.labels == c
+            truth.append((photo.boxes[mine], photo.difficult[mine],
+                          np.zeros(mine.sum(), bool)))
+            npos += int((~photo.difficult[mine]).sum())
+        rows = [(s, i, box) for i, (labels, scores, boxes)
+                in enumerate(results)
+                for l, s, box in zip(labels, scores, boxes) if l == c]
+        rows.sort(key=lambda row: -row[0])  # stable
+        hits, misses = [], []
+        for _, i, box in rows:
+            boxes, difficult, taken = truth[i]
+            best, overlap = -1, 0.0
+            if len(boxes):
+                low = np.maximum(boxes[:, :2], box[:2])
+                high = np.minimum(boxes[:, 2:], box[2:])
+                sides = high - low + 1
+                inter = np.where((sides > 0).all(1), sides.prod(1), 0.0)
+                union = ((boxes[:, 2:] - boxes[:, :2] + 1).prod(1) +
+                         (box[2:] - box[:2] + 1).prod() - inter)
+                ratio = inter / union
+                best = int(ratio.argmax())  # the first of equals
+                overlap = ratio[best]
+            if overlap >= 0.5:
+                if difficult[best]:
+                    continue
+                hits.append(not taken[best])
+                misses.append(bool(taken[best]))
+                taken[best] = True
+            else:
+                hits.append(False)
+                misses.append(True)
+        if npos == 0:
+            continue
+        hit, miss = np.cumsum(hits), np.cumsum(misses)
+        recall = hit / npos
+        precision = hit / np.maximum(hit + miss, 1)
+        table[name] = average_precision(recall, precision)
+    values = np.array(list(table.values())).reshape(-1, 2)
+    return {'map_11': float(values[:, 0].mean()),
+            'map_area': float(values[:, 1].mean()), 'classes': table}
+
+
+def write_detections(folder, photos, results, classes, prefix):
+    """Devkit text: image_id score xmin ymin xmax ymax, a file per class."""
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for c, name in enumerate(classes):
+        lines = [f'{photo.name} {s:.8f} ' + ' '.join(f'{v:.3f}' for v in box)
+                 for photo, (labels, scores, boxes) in zip(photos, results)
+                 for l, s, box in zip(labels, scores, boxes) if l == c]
+        (folder / f'{prefix}_{name}.txt').write_text(
+            ''.join(line + '\n' for line in lines))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('model', help='model.safetensors')
+    parser.add_argument('--voc')
+    parser.add_argument('--list', default='VOC2007/val')
+    parser.add_argument('--limit', type=int)
+    parser.add_argument('--size', type=int, nargs=2, metavar=('W', 'H'))
+    parser.add_argument('--threshold', type=float, default=0.005)
+    parser.add_argument('--detections', metavar='FOLDER',
+                        help='write devkit text files here')
+    parser.add_argument('--threads', type=int, default=2)
+    args = parser.parse_args()
+    import json
+    torch.set_num_threads(args.threads)
+    cv2.setNumThreads(1)
+    _, metadata = export.load_safetensors(args.model)
+    model = networks.Detector(json.loads(metadata['network']))
+    export.import_network(model, args.model)
+    spec = model.description['input']
+    size = tuple(args.size or (spec['width'], spec['height']))
+    photos = voc.read_list(voc.locate_voc(args.voc), args.list,
+                           model.classes, args.limit)
+    results = detect(model, photos, size, args.threshold)
+    if args.detections:
+        name = args.list.split('/')[-1]
+        write_detections(args.detections, photos, results, model.classes,
+                         f'comp4_det_{name}')
+    table = score(photos, results, model.classes)
+    for name, (eleven, area) in table['classes'].items():
+        print(f'{name:12s} {100 * eleven:6.2f} {100 * area:6.2f}')
+    print(f'{args.list}, {len(photos)} images, {size[0]}x{size[1]}, float: '
+          f'mAP {100 * table["map_11"]:.2f} (11 points), '
+          f'{100 * table["map_area"]:.2f} (area)')
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The detector that a network description (detector/models/*.json) names.
+
+Inverted residual backbone (Sandler et al. 2018, arXiv 1801.04381; Lin et al.
+2021, arXiv 2110.15352), top-down feature pyramid, anchor-free head that
+predicts the distances from a cell's centre to the four sides of a box.
+"""
+import json
+import math
+
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+import ops
+
+BN_EPS = 1e-5
+BN_MOMENTUM = 0.03
+
+
+class ConvBn(nn.Module):
+    """Convolution, batch norm and (if `act`) ReLU6."""
+
+    def __init__(self, inputs, outputs, kernel=1, stride=1, groups=1,
+                 act=True):
+        super().__init__()
+        self.conv = nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2,
+                              groups=groups, bias=False)
+        self.bn = nn.BatchNorm2d(outputs, BN_EPS, BN_MOMENTUM)
+        self.act = act
+        self.depthwise = groups == inputs and groups > 1
+        self.fits_ops = outputs % ops.LANES == 0 and kernel <= 7
+
+    def forward(self, x):
+        fast = None
+        if x.device.type == 'cpu' and x.dtype == torch.float32 and (
+                self.fits_ops and not torch.is_autocast_cpu_enabled()):
+            fast = ops.load()
+        if not self.training:
+            return self.folded(x)
+        conv = self.conv
+        if fast and self.depthwise:
+            x = fast.depthwise(x, conv.weight, conv.stride[0])
+        else:
+            x = conv(x)
+        if fast:
+            bn = self.bn
+            return fast.batch_norm(x, bn.weight, bn.bias, bn.running_mean,
+                                   bn.running_var, bn.momentum, bn.eps,
+                                   self.act)
+        x = self.bn(x)
+        return F.relu6(x) if self.act else x
+
+    def folded(self, x):
+        """The inference form: batch norm folded into the convolution."""
+        conv, bn = self.conv, self.bn
+        scale = bn.weight * torch.rsqrt(bn.running_var + bn.eps)
+        x = F.conv2d(x, conv.weight * scale[:, None, None, None],
+                     bn.bias - bn.running_mean * scale, conv.stride,
+                     conv.padding, 1, conv.groups)
+        return x.clamp_(0, 6) if self.act else x
+
+
+class InvertedResidual(nn.Module):
+    def __init__(self, inputs, outputs, kernel, expansion, stride):
+        super().__init__()
+        hidden = inputs * expansion
+        self.residual = stride == 1 and inputs == outputs
+        if expansion != 1:
+            self.expand = ConvBn(inputs, hidden)
+        if kernel != 1:
+            self.depthwise = ConvBn(hidden, hidden, kernel, stride, hidden)
+        self.project = ConvBn(hidden, outputs, act=False)
+
+    def forward(self, x):
+        y = x
+        for name in ('expand', 'depthwise', 'project'):
+            if hasattr(self, name):
+                y = getattr(self, name)(y)
+        return x + y if self.residual else y
+
+
+class Separable(nn.Module):
+    """Depthwise KxK then pointwise, both with batch norm and ReLU6."""
+
+    def __init__(self, width, kernel):
+        super().__init__()
+        self.depthwise = ConvBn(width, width, kernel, 1, width)
+        self.pointwise = ConvBn(width, width)
+
+    def forward(self, x):
+        return self.pointwise(self.depthwise(x))
+
+
+class Head(nn.Module):
+    def __init__(self, channels, width, kernel, tower_depth, classes):
+        super().__init__()
+        levels = len(channels)
+        self.lateral = nn.ModuleList(
+            ConvBn(c, width, act=False) for c in channels)
+        self.fuse = nn.ModuleList(
+            Separable(width, kernel) for _ in range(levels - 1))
+        self.tower = nn.ModuleList(
+            nn.ModuleList(Separable(width, kernel) for _ in range(tower_depth))
+            for _ in range(levels))
+        self.cls = nn.ModuleList(
+            nn.Conv2d(width, classes, 1) for _ in range(levels))
+        self.box = nn.ModuleList(
+            nn.Conv2d(width, 4, 1) for _ in range(levels))
+        for layer in self.cls:
+            nn.init.normal_(layer.weight, std=0.01)
+            nn.init.constant_(layer.bias, -math.log((1 - 0.01) / 0.01))
+        for layer in self.box:
+            nn.init.normal_(layer.weight, std=0.01)
+            nn.init.constant_(layer.bias, math.log(2))
+
+    def forward(self, features):
+        """-> [(class logits [B, C, h, w], box [B, 4, h, w])] per stride."""
+        pyramid = [lateral(x) for lateral, x in zip(self.lateral, features)]
+        for level in reversed(range(len(self.fuse))):
+            up = F.interpolate(pyramid[level + 1], scale_factor=2.0)
+            pyramid[level] = self.fuse[level](pyramid[level] + up)
+        outputs = []
+        for level, x in enumerate(pyramid):
+            for layer in self.tower[level]:
+                x = layer(x)
+            outputs.append((self.cls[level](x), self.box[level](x)))
+        return outputs
+
+
+class Detector(nn.Module):
+    def __init__(self, description):
+        super().__init__()
+        self.description = description
+        self.classes = description['classes']
+        head, backbone = description['head'], description['backbone']
+        self.strides = head['strides']
+        stem = backbone['stem']
+        channels, stride = stem['width'], stem['stride']
+        self.stem = ConvBn(3, channels, stem['kernel'], stride)
+        self.blocks = nn.ModuleList()
+        self.taps = {}  # stride -> index of the last block at that stride
+        for entry in backbone['blocks']:
+            for i in range(entry['depth']):
+                step = entry['stride'] if i == 0 else 1
+                self.blocks.append(InvertedResidual(
+                    channels, entry['width'], entry['kernel'],
+                    entry['expansion'], step))
+                channels = entry['width']
+                stride *= step
+                self.taps[stride] = len(self.blocks) - 1
+        widths = [self.blocks[self.taps[s]].project.conv.out_channels
+                  for s in self.strides]
+        for module in self.modules():
+            if isinstance(module, nn.Conv2d):
+                nn.init.kaiming_normal_(module.weight, mode='fan_out')
+        self.head = Head(widths, head['width'], head['kernel'],
+                         head['tower_depth'], len(self.classes))
+        self.frozen = 0
+
+    def freeze(self, blocks):
+        """Trains all but the stem and the first `blocks` blocks (0: all)."""
+        self.requires_grad_(True)
+        self.frozen = blocks
+        for module in self.prefix():
+            module.requires_grad_(False)
+        self.train(self.training)
+
+    def prefix(self):
+        return [self.stem, *self.blocks[:self.frozen]] if self.frozen else []
+
+    def train(self, mode=True):
+        super().train(mode)
+        for module in self.prefix():
+            module.eval()
+        return self
+
+    def forward(self, x):
+        wanted = [self.taps[s] for s in self.strides]
+        taps = {}
+        with torch.set_grad_enabled(torch.is_grad_enabled() and
+                                    not self.frozen):
+            x = self.stem(x)
+            for block in self.blocks[:self.frozen]:
+                x = block(x)
+        for i, block in enumerate(self.blocks):
+            if i >= self.frozen:
+                x = block(x)
+            if i in wanted:
+                taps[i] = x
+        return self.head([taps[i] for i in wanted])
+
+
+def load_description(path):
+    with open(path, encoding='utf-8') as file:
+        return json.load(file)
+
+
+def normalise(images, description):
+    """uint8 [B, H, W, 3] RGB -> float [B, 3, H, W], channels last."""
+    spec = description['input']
+    x = images.permute(0, 3, 1, 2).float()
+    return x.sub_(spec['mean']).mul_(1.0 / spec['std'])
+
+
+def flatten(outputs, strides):
+    """-> logits [B, A, C], boxes [B, A, 4] in input pixels, centres [A, 2].
+
+    Boxes are x_min, y_min, x_max, y_max: centre -/+ exp(t) * stride.
+    """
+    logits, boxes, points = [], [], []
+    for (cls, box), stride in zip(outputs, strides):
+        b, _, h, w = cls.shape
+        y, x = torch.meshgrid(torch.arange(h, device=cls.device),
+                              torch.arange(w, device=cls.device),
+                              indexing='ij')
+        centre = (torch.stack([x, y], -1).view(-1, 2) + 0.5) * stride
+        reach = box.permute(0, 2, 3, 1).reshape(b, -1, 4).float()
+        reach = reach.clamp(-8, 6).exp() * stride
+        boxes.append(torch.cat([centre - reach[..., :2],
+                                centre + reach[..., 2:]], -1))
+        logits.append(cls.permute(0, 2, 3, 1).reshape(
+            b, h * w, -1).float())
+        points.append(centre)
+    return torch.cat(logits, 1), torch.cat(boxes, 1), torch.cat(points)

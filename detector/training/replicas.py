@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Data-parallel gradients on a CPU, one thread for each part of a batch."""
+import concurrent.futures
+import copy
+
+import numpy as np
+import torch
+
+
+class Replicas:
+    """Computes a batch's gradient in parts.
+
+    The replicas share weights and have their own gradients and batch norm
+    statistics. They meet once a step, not at every layer, so another program
+    on one of the cores costs its share of time and no more.
+
+    objective(model, images, objects) -> loss, (further values to report).
+    """
+
+    def __init__(self, model, count, objective):
+        self.objective = objective
+        self.models = [model] + [copy.deepcopy(model)
+                                 for _ in range(count - 1)]
+        for other in self.models[1:]:
+            for mine, theirs in zip(model.parameters(), other.parameters()):
+                theirs.data = mine.data
+        self.pool = concurrent.futures.ThreadPoolExecutor(
+            count, initializer=torch.set_num_threads, initargs=(1,)
+        ) if count > 1 else None
+
+    def part(self, model, images, objects):
+        value, parts = self.objective(model, images, objects)
+        for p in model.parameters():
+            p.grad = None
+        value.backward()
+        return [value.item(), *parts]
+
+    def gradient(self, images, objects):
+        """images [B, ...]; objects [T, 6], of which column 0 is the image.
+
+        Leaves the mean gradient in the first model; -> mean values.
+        """
+        if self.pool is None:
+            return self.part(self.models[0], images, objects)
+        size = -(-len(images) // len(self.models))
+        jobs = []
+        for i, model in enumerate(self.models):
+            mine = objects[(objects[:, 0] // size) == i].clone()
+            mine[:, 0] -= i * size
+            jobs.append(self.pool.submit(
+                self.part, model, images[i * size:(i + 1) * size], mine))
+        values = np.mean([job.result() for job in jobs], 0)
+        grads = [[p.grad for p in model.parameters() if p.grad is not None]
+                 for model in self.models]
+        for other in grads[1:]:
+            torch._foreach_add_(grads[0], other)
+        torch._foreach_mul_(grads[0], 1 / len(self.models))
+        return list(values)

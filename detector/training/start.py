@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Starts a backbone from ImageNet weights of a larger relative.
+
+MCUNet-in4 (Lin et al. 2020, arXiv 2007.10319; weights by MIT HAN Lab, MIT
+licence) with batch norm folded. Ours is that network *redistributed*: some
+residual blocks are dropped and early kernels are smaller, of which the centre
+is taken; a short training without labels (match) then brings the features of
+the original back.
+"""
+import re
+
+import numpy as np
+import torch
+import torch.nn as nn
+import torch.nn.functional as F
+
+import replicas
+
+PARTS = {'expand': 'pw_exp', 'depthwise': 'dw', 'project': 'pw_sq'}
+
+
+class Folded:
+    """The original network: list of blocks of (weight, bias, stride)."""
+
+    def __init__(self, path, device='cpu'):
+        data = np.load(path)
+        count = max(int(m.group(1)) for m in
+                    (re.match(r'InvRes(\d+)_', key) for key in data) if m)
+
+        def layer(name):
+            if f'{name}.weight' not in data:
+                return None
+            return (torch.from_numpy(data[f'{name}.weight']).to(device),
+                    torch.from_numpy(data[f'{name}.bias']).to(device),
+                    int(data[f'{name}.stride']))
+
+        self.stem = layer('sequential_0')
+        self.blocks = [{ours: layer(f'InvRes{i + 1}_{theirs}')
+                        for ours, theirs in PARTS.items()}
+                       for i in range(count)]
+        self.classifier = layer('classifier')
+
+    @staticmethod
+    def conv(x, layer, act=True):
+        weight, bias, stride = layer
+        groups = x.shape[1] // weight.shape[1]
+        x = F.conv2d(x, weight, bias, stride, weight.shape[2] // 2, 1, groups)
+        return x.clamp_(0, 6) if act else x
+
+    @torch.no_grad()
+    def features(self, x, wanted):
+        """-> outputs of the blocks whose indices are in `wanted`."""
+        x, found = self.conv(x, self.stem), {}
+        for i, block in enumerate(self.blocks[:max(wanted) + 1]):
+            y = x
+            for part in PARTS:
+                if block[part] is not None:
+                    y = self.conv(y, block[part], part != 'project')
+            x = x + y if x.shape == y.shape else y
+            if i in wanted:
+                found[i] = x
+        return found
+
+
+def same_but_kernel(ours, theirs):
+    """Whether a source block's shapes serve one of our blocks."""
+    for part in PARTS:
+        layer = getattr(ours, part, None)
+        if (layer is None) != (theirs[part] is None):
+            return False
+        if layer is None:
+            continue
+        have, (weight, _, stride) = layer.conv, theirs[part]
+        if (have.weight.shape[:2] != weight.shape[:2] or
+                have.stride[0] != stride or
+                have.weight.shape[2] > weight.shape[2]):
+            return False
+    return True
+
+
+def recipe(network, source):
+    """For each of our blocks the index of the source block it comes from.
+
+    The next that fits; what is skipped must be a residual block, without
+    which the features keep their meaning.
+    """
+    chosen, at = [], 0
+    for i, block in enumerate(network.blocks):
+        while at < len(source.blocks) and not same_but_kernel(
+                block, source.blocks[at]):
+            at += 1
+        if at == len(source.blocks):
+            raise ValueError(f'no source block fits block {i}')
+        chosen.append(at)
+        at += 1
+    return chosen
+
+
+def centre(weight, kernel):
+    cut = (weight.shape[2] - kernel) // 2
+    return weight[:, :, cut:cut + kernel, cut:cut + kernel]
+
+
+def load_weights(network, source, chosen):
+    """Copies weights; -> {our ConvBn: the folded bias it must add}."""
+    pairs = [(network.stem, source.stem)]
+    for block, index in zip(network.blocks, chosen):
+        pairs += [(getattr(block, part), source.blocks[index][part])
+                  for part in PARTS if hasattr(block, part)]
+    biases = {}
+    for layer, (weight, bias, _) in pairs:
+        kernel = layer.conv.kernel_size[0]
+        layer.conv.weight.data.copy_(centre(weight, kernel))
+        biases[layer] = bias
+    return biases
+
+
+@torch.no_grad()
+def recreate_batch_norm(network, biases, images, first_block=None):
+    """Gives every layer batch norm statistics that leave its output alone.
+
+    Layer by layer: running mean and variance are those of the convolution on
+    `images`; gamma and beta undo them and add the folded bias. With
+    first_block only that block and later ones are touched.
+    """
+    def hook(layer, _, conv_output):
+        mean = conv_output.mean((0, 2, 3))
+        var = conv_output.var((0, 2, 3), unbiased=False)
+        bn = layer.bn
+        bn.running_mean.copy_(mean)
+        bn.running_var.copy_(var)
+        bn.weight.copy_((var + bn.eps).sqrt())
+        bn.bias.copy_(mean + biases[layer])
+
+    modules = [network.stem] if first_block is None else []
+    modules += list(network.blocks[first_block or 0:])
+    touched = {m for module in modules for m in module.modules()
+               if m in biases}
+
+    def run(layer, x):
+        if layer in touched:
+            hook(layer, x, layer.conv(x))
+        return layer(x)
+
+    network.eval()
+    x = run(network.stem, images)
+    for block in network.blocks:
+        y = x
+        for part in PARTS:
+            if hasattr(block, part):
+                y = run(getattr(block, part), y)
+        x = x + y if block.residual else y
+
+
+class Prefix(nn.Module):
+    """The stem and blocks 0..last; -> outputs of the blocks in `taps`."""
+
+    def __init__(self, network, last, taps):
+        super().__init__()
+        self.stem, self.taps = network.stem, taps
+        self.blocks = nn.ModuleList(network.blocks[:last + 1])
+
+    def forward(self, x):
+        x, found = self.stem(x), []
+        for i, block in enumerate(self.blocks):
+            x = block(x)
+            if i in self.taps:
+                found.append(x)
+        return found
+
+
+def counterparts(chosen, count):
+    """The source block whose output each of our blocks should give.
+
+    It is the last one before the next block's source: what a left out
+    residual block added is asked of the block before it.
+    """
+    return [after - 1 for after in [*chosen[1:], count]]
+
+
+def match(network, source, chosen, get_images, normal, steps, last, taps,
+          progress, lr, workers):
+    """Trains blocks 0..last to give the original's features; no labels.
+
+    The error of each block in `taps` counts relative to its channels'
+    variance. get_images() -> uint8 batch; normal() makes it float.
+    """
+    targets = counterparts(chosen, len(source.blocks))
+
+    def objective(model, images, _):
+        x = normal(images)
+        want = source.features(x, [targets[i] for i in taps])
+        errors = []
+        for i, have in zip(taps, model(x)):
+            goal = want[targets[i]]
+            scale = goal.var((0, 2, 3), unbiased=False, keepdim=True)
+            floor = 0.05 * scale.mean()
+            errors.append(((have - goal).square() / (scale + floor)).mean())
+        return sum(errors) / len(errors), [e.item() for e in errors]
+
+    model = Prefix(network, last, taps).train()
+    team = replicas.Replicas(model, workers, objective)
+    optimiser = torch.optim.AdamW(model.parameters(), lr, weight_decay=0,
+                                  foreach=True)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, lr, total_steps=steps, pct_start=0.1)
+    nothing, recent = torch.zeros(0, 6), 0.0
+    for step in progress(range(steps)):
+        values = np.array(team.gradient(get_images(), nothing))
+        optimiser.step()
+        schedule.step()
+        recent = recent + (values - recent) * max(0.05, 1 / (step + 1))
+        if step % 100 == 0 or step == steps - 1:
+            print(f'match {step}/{steps}: relative error {recent[0]:.3f}, '
+                  f'of blocks {list(taps)}: {recent[1:].round(3)}',
+                  flush=True)
+
+
+@torch.no_grad()
+def report(network, source, chosen, images):
+    """How near the backbone is to the original, in one line."""
+    network.eval()
+    targets = counterparts(chosen, len(source.blocks))
+    last = len(network.blocks) - 1
+    have = Prefix(network, last, list(range(last + 1)))(images)
+    want = source.features(images, targets)
+    errors = [((a - want[t]).square().mean() / want[t].var()).item()
+              for a, t in zip(have, targets)]
+
+    def top(x):
+        weight, bias, _ = source.classifier
+        return (x.mean((2, 3)) @ weight[:, :, 0, 0].T + bias).argmax(1)
+
+    same = (top(have[-1]) == top(want[targets[-1]])).float().mean().item()
+    return (f'start: relative errors of blocks {np.round(errors, 2).tolist()}'
+            f', same ImageNet class {100 * same:.0f} %')

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Overfits a tiny detector on eight drawn images; needs no data set.
+
+Checks the C++ training ops against PyTorch's, the samples' boxes, that the
+loss falls and the mAP rises above 0.9, and that an exported file gives the
+same detections. Exits 1 if any of it fails.
+"""
+import pathlib
+import sys
+import tempfile
+import time
+
+import cv2
+import numpy as np
+import torch
+
+import augment
+import evaluate
+import export
+import loss as losses
+import network as networks
+import replicas
+import train
+import voc
+from ops import test_ops
+
+SIZE = 96
+STEPS = 160
+DESCRIPTION = {
+    'format': 'ocellus-network', 'version': 1, 'name': 'overfit',
+    'input': {'height': SIZE, 'width': SIZE, 'channels': 3, 'order': 'rgb',
+              'mean': 128.0, 'std': 128.0},
+    'classes': ['disc', 'square', 'triangle'],
+    'backbone': {
+        'activation': 'relu6',
+        'stem': {'kernel': 3, 'stride': 2, 'width': 8},
+        'blocks': [
+            {'kernel': 3, 'expansion': 1, 'width': 8, 'depth': 1, 'stride': 1},
+            {'kernel': 3, 'expansion': 3, 'width': 16, 'depth': 1,
+             'stride': 2},
+            {'kernel': 5, 'expansion': 3, 'width': 24, 'depth': 2,
+             'stride': 2},
+            {'kernel': 7, 'expansion': 3, 'width': 32, 'depth': 1,
+             'stride': 2}]},
+    'head': {'type': 'yolo', 'encoding': 'ltrb_exp', 'strides': [8, 16],
+             'width': 24, 'kernel': 3, 'tower_depth': 1,
+             'score_threshold': 0.3, 'nms_iou': 0.5}}
+COLOURS = [(40, 40, 220), (60, 200, 60), (220, 120, 40)]
+
+
+def draw(index, rng):
+    """A photo of 120 x 100 with two shapes, as a JPEG half that size."""
+    width, height = 120, 100
+    image = rng.integers(90, 130, (height, width, 3)).astype(np.uint8)
+    boxes, labels = [], []
+    for side in range(2):
+        label = int(rng.integers(3))
+        radius = int(rng.integers(14, 25))
+        x = int(rng.integers(radius + 2, 58 - radius // 2)) + side * 60 - (
+            side * radius // 2)
+        x = min(x, width - radius - 3)
+        y = int(rng.integers(radius + 2, height - radius - 2))
+        if label == 0:
+            cv2.circle(image, (x, y), radius, COLOURS[0], -1)
+        elif label == 1:
+            cv2.rectangle(image, (x - radius, y - radius),
+                          (x + radius, y + radius), COLOURS[1], -1)
+        else:
+            points = np.array([[x, y - radius], [x - radius, y + radius],
+                               [x + radius, y + radius]])
+            cv2.fillPoly(image, [points], COLOURS[2])
+        boxes.append([x - radius + 1, y - radius + 1, x + radius + 1,
+                      y + radius + 1])
+        labels.append(label)
+    small = cv2.resize(image, (width // 2, height // 2),
+                       interpolation=cv2.INTER_AREA)
+    jpeg = cv2.imencode('.jpg', small, [cv2.IMWRITE_JPEG_QUALITY, 95])[1]
+    return voc.Photo(f'drawn{index}', jpeg.ravel(), width // 2, width, height,
+                     np.array(boxes, np.float32), np.array(labels),
+                     np.zeros(2, bool))
+
+
+def check_samples(photos):
+    """-> whether every augmented box lies inside its image."""
+    rng = np.random.default_rng(0)
+    fine = True
+    for mosaic in (0.0, 1.0):
+        images, objects = augment.make_batch(photos, range(8), (SIZE, SIZE),
+                                             mosaic, rng)
+        boxes = objects[:, 2:]
+        fine &= images.shape == (8, SIZE, SIZE, 3) and bool(
+            (boxes >= 0).all() and (boxes <= SIZE).all() and
+            (boxes[:, 2:] - boxes[:, :2] >= augment.SMALLEST - 1e-3).all())
+    return fine
+
+
+def objects_of(photos):
+    rows = []
+    for i, photo in enumerate(photos):
+        boxes, labels = augment.targets(photo)
+        rows += [[i, label, *(box * SIZE)]
+                 for label, box in zip(labels, boxes)]
+    return torch.tensor(np.array(rows), dtype=torch.float32)
+
+
+def main():
+    began = time.time()
+    torch.manual_seed(0)
+    torch.set_num_threads(1)
+    failures = []
+
+    def check(what, fine):
+        print(f'{"ok  " if fine else "FAIL"} {what}', flush=True)
+        if not fine:
+            failures.append(what)
+
+    check('C++ ops equal PyTorch ops', test_ops.main() == 0)
+    rng = np.random.default_rng(3)
+    photos = [draw(i, rng) for i in range(8)]
+    check('augmented boxes lie inside their images', check_samples(photos))
+
+    model = networks.Detector(DESCRIPTION).to(
+        memory_format=torch.channels_last)
+    images = torch.from_numpy(np.stack(
+        [evaluate.load_image(p, (SIZE, SIZE)) for p in photos]))
+    objects = objects_of(photos)
+    team = replicas.Replicas(model, 1, train.objective)
+    optimiser = torch.optim.AdamW(model.parameters(), 5e-3)
+    model.train()
+    values = []
+    for step in range(STEPS):
+        for group in optimiser.param_groups:
+            group['lr'] = 5e-3 * train.learning_rate(step / STEPS, 0.1, 0.02)
+        values.append(team.gradient(images, objects)[0])
+        optimiser.step()
+    first, last = np.mean(values[:5]), np.mean(values[-5:])
+    check(f'loss falls: {first:.2f} -> {last:.2f}', last < 0.2 * first)
+
+    with torch.no_grad():  # statistics of the final weights
+        for _ in range(100):
+            model(networks.normalise(images, DESCRIPTION))
+    results = evaluate.detect(model, photos, (SIZE, SIZE))
+    table = evaluate.score(photos, results, DESCRIPTION['classes'])
+    check(f'mAP {table["map_11"]:.3f} (11 points), {table["map_area"]:.3f} '
+          '(area)', min(table['map_11'], table['map_area']) > 0.9)
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / 'model.safetensors'
+        export.export_network(model, path)
+        other = networks.Detector(DESCRIPTION)
+        export.import_network(other, path)
+    again = evaluate.detect(other, photos, (SIZE, SIZE))
+    same = all(len(a[1]) == len(b[1]) and np.allclose(a[1], b[1], atol=1e-4)
+               for a, b in zip(results, again))
+    check('an exported file detects the same', same)
+    empty = losses.detection_loss(
+        torch.zeros(1, 4, 3), torch.ones(1, 4, 4), torch.zeros(4, 2),
+        torch.zeros(0, 6))[0]
+    check('a batch without objects has a finite loss',
+          bool(torch.isfinite(empty)))
+    print(f'test_training: {len(failures)} failures, '
+          f'{time.time() - began:.0f} s')
+    return int(bool(failures))
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,462 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Trains a detector on Pascal VOC; the same command again resumes.
+
+    train.py --run NAME --sizes 160:18,224:8
+"""
+import argparse
+import json
+import math
+import os
+import pathlib
+import random
+import signal
+import sys
+import time
+
+TCMALLOC = '/usr/lib/x86_64-linux-gnu/libtcmalloc_minimal.so.4'
+
+
+def use_tcmalloc():
+    """Starts this program again with tcmalloc, which keeps big buffers."""
+    loaded = os.environ.get('LD_PRELOAD', '')
+    if os.path.exists(TCMALLOC) and 'tcmalloc' not in loaded:
+        os.environ['LD_PRELOAD'] = f'{TCMALLOC} {loaded}'.strip()
+        os.execv(sys.executable, [sys.executable, *sys.argv])
+
+
+if __name__ == '__main__':
+    use_tcmalloc()
+
+import cv2
+import numpy as np
+import torch
+import tqdm
+
+import augment
+import evaluate
+import export
+import loss as losses
+import network as networks
+import ops
+import replicas
+import start
+import voc
+
+TRAIN_LISTS = ['VOC2007/train', 'VOC2012/train']
+VAL_LIST = 'VOC2007/val'
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+def parse_arguments(argv=None):
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    add = parser.add_argument
+    add('--run', default='voc_h7', help='folder name in training-runs/')
+    add('--network', default=str(HERE.parent / 'models' / 'voc_h7.json'))
+    add('--voc', help='VOCdevkit folder')
+    add('--start', help='where weights come from: ImageNet (.npz), a network '
+        'of ours (.safetensors), or "none"')
+    add('--head-start', help='a network of ours (.safetensors) whose head is '
+        'started from')
+    add('--sizes', default='160:18,224:8',
+        help='SIZE:EPOCHS,... where SIZE is a side or WIDTHxHEIGHT')
+    add('--batch', type=int, default=32)
+    add('--lr', type=float, default=1e-3)
+    add('--backbone-lr', type=float, default=0.5, help='factor')
+    add('--final-lr', type=float, default=0.01, help='factor')
+    add('--weight-decay', type=float, default=0.05)
+    add('--warmup', type=float, default=1.0, help='epochs')
+    add('--mosaic', type=float, default=0.5, help='probability')
+    add('--plain', type=float, default=0.25,
+        help='last part of the epochs without mosaic')
+    add('--freeze', type=int, default=0,
+        help='do not train the stem and this many blocks ...')
+    add('--freeze-from', type=int, default=0, help='... from this epoch on')
+    add('--priority', type=int, default=0, help='nice value, also of the '
+        'scheduler group (autogroup), where only that one counts')
+    add('--match-steps', default='800,600',
+        help='steps of feature matching: early blocks, then all')
+    add('--match-batch', type=int, default=16)
+    add('--match-lr', type=float, default=2e-3)
+    add('--ema', type=float, default=0.999)
+    add('--clip', type=float, default=10.0, help='largest gradient norm')
+    add('--seed', type=int, default=1)
+    add('--threads', type=int, default=2)
+    add('--loaders', type=int, default=1)
+    add('--val-every', type=int, default=2, help='epochs')
+    add('--val-images', type=int, default=500)
+    add('--save-every', type=float, default=180, help='seconds')
+    add('--limit', type=int, help='use this many images of each list')
+    add('--stop-after', type=int, help='steps, for rehearsals')
+    return parser.parse_args(argv)
+
+
+def parse_sizes(text, mosaic, plain):
+    """'160:2,256x224:1' -> per epoch ((w, h), mosaic probability)."""
+    sizes = []
+    for item in text.split(','):
+        size, epochs = item.split(':')
+        sides = [int(side) for side in size.split('x')]
+        sizes += [(sides[0], sides[-1])] * int(epochs)
+    last = round(len(sizes) * (1 - plain))
+    return [(size, mosaic if i < last else 0.0)
+            for i, size in enumerate(sizes)]
+
+
+def learning_rate(progress, warmup, final):
+    """Factor at `progress` (0..1): linear warm-up, then cosine."""
+    if progress < warmup:
+        return max(progress / warmup, 1e-3)
+    t = (progress - warmup) / max(1 - warmup, 1e-9)
+    return final + (1 - final) * 0.5 * (1 + math.cos(math.pi * t))
+
+
+def make_optimiser(model, args):
+    groups = {}
+    for name, p in model.named_parameters():
+        factor = 1.0 if name.startswith('head.') else args.backbone_lr
+        decay = args.weight_decay if p.ndim > 1 else 0.0
+        groups.setdefault((factor, decay), []).append(p)
+    return torch.optim.AdamW(
+        [{'params': ps, 'factor': factor, 'weight_decay': decay}
+         for (factor, decay), ps in groups.items()], lr=args.lr,
+        foreach=True)
+
+
+class Average:
+    """Exponential moving average of all weights and statistics."""
+
+    def __init__(self, model, decay):
+        self.model = networks.Detector(model.description)
+        self.model.load_state_dict(model.state_dict())
+        self.model.to(next(model.parameters()).device,
+                      memory_format=torch.channels_last)
+        self.model.requires_grad_(False).eval()
+        self.decay, self.updates = decay, 0
+        pairs = [(a, b) for a, b in zip(self.model.state_dict().values(),
+                                        model.state_dict().values())
+                 if a.is_floating_point()]
+        self.mine, self.new = [list(side) for side in zip(*pairs)]
+
+    @torch.no_grad()
+    def update(self):
+        self.updates += 1
+        decay = self.decay * (1 - math.exp(-self.updates / 500))
+        torch._foreach_mul_(self.mine, decay)
+        torch._foreach_add_(self.mine, self.new, alpha=1 - decay)
+
+
+def autocast(device):
+    if device == 'cuda':
+        return torch.autocast('cuda', dtype=torch.bfloat16)
+    try:
+        native = 'avx512_bf16' in pathlib.Path('/proc/cpuinfo').read_text()
+    except OSError:
+        native = False
+    return torch.autocast('cpu', dtype=torch.bfloat16,
+                          enabled=native and ops.load() is None)
+
+
+def objective(model, images, objects):
+    """images uint8 [B, H, W, 3], objects [T, 6] -> loss, (class, box)."""
+    x = networks.normalise(images, model.description)
+    with autocast(x.device.type):
+        outputs = model(x)
+    return losses.detection_loss(*networks.flatten(outputs, model.strides),
+                                 objects)
+
+
+def plot(history, path):
+    import matplotlib
+    matplotlib.use('Agg')
+    from matplotlib import pyplot
+    figure, axes = pyplot.subplots(1, 2, figsize=(10, 4))
+    epochs = [e['epoch'] for e in history]
+    for key in ('loss', 'cls', 'box'):
+        axes[0].plot(epochs, [e[key] for e in history], label=key)
+    axes[0].legend()
+    scored = [e for e in history if 'map_11' in e]
+    axes[1].plot([e['epoch'] for e in scored],
+                 [100 * e['map_11'] for e in scored], 'o-')
+    for axis, title in zip(axes, ('training loss', 'val mAP, 11 points')):
+        axis.set_title(title)
+        axis.set_xlabel('epoch')
+        axis.grid(True)
+    figure.tight_layout()
+    figure.savefig(path)
+    pyplot.close(figure)
+
+
+def replace_json(path, value):
+    temporary = path.with_suffix('.tmp')
+    temporary.write_text(json.dumps(value, indent=1))
+    os.replace(temporary, path)
+
+
+def initialise(model, args, photos, device, workers, progress):
+    """ImageNet weights, batch norm, feature matching."""
+    for path, part in ((args.start, ''), (args.head_start, 'head.')):
+        if path and path.endswith('.safetensors'):
+            print(export.import_matching(model, path, part))
+    if args.start and not args.start.endswith('.npz'):
+        return
+    source = start.Folded(voc.locate_weights(args.start), device)
+    chosen = start.recipe(model, source)
+    print('blocks come from source blocks', [i + 1 for i in chosen])
+    biases = start.load_weights(model, source, chosen)
+    size = parse_sizes(args.sizes, 0, 0)[0][0]
+    batch = min(args.match_batch, len(photos))
+    stages = [int(n) for n in args.match_steps.split(',')]
+    epochs = (sum(stages) * batch + 200) // (len(photos) - batch) + 2
+    loader = augment.Loader(photos, [(size, 0.0)] * epochs, (0, 0),
+                            batch, args.seed + 1000, args.loaders)
+
+    def images():
+        return torch.from_numpy(loader.get()[0]).to(device)
+
+    def normal(x):
+        return networks.normalise(x, model.description)
+
+    probe = normal(torch.cat([images() for _ in range(-(-96 // batch))]))
+    start.recreate_batch_norm(model, biases, probe)
+    deep = len(model.blocks) - 1
+    changed = [i for i in range(deep) if chosen[i + 1] != chosen[i] + 1 or
+             model.blocks[i].depthwise.conv.kernel_size !=
+             source.blocks[chosen[i]]['depthwise'][0].shape[2:]]
+    prefix = max(changed, default=0)
+    for steps, last, taps in () if not changed else (
+            (stages[0], prefix, range(prefix + 1)),
+            (stages[1], deep, [prefix, *model.taps.values()])):
+        print(start.report(model, source, chosen, probe), flush=True)
+        if steps:
+            start.match(model, source, chosen, images, normal, steps, last,
+                        sorted(set(taps)), progress, args.match_lr, workers)
+            if last < deep:
+                start.recreate_batch_norm(model, biases, probe, last + 1)
+    print(start.report(model, source, chosen, probe), flush=True)
+    loader.close()
+
+
+def raise_priority(nice):
+    if not nice:
+        return
+    try:
+        os.setpriority(os.PRIO_PROCESS, 0, nice)
+        pathlib.Path('/proc/self/autogroup').write_text(str(nice))
+    except OSError as error:
+        print(f'priority {nice} not set: {error}', file=sys.stderr)
+
+
+class Trainer:
+    def __init__(self, args):
+        self.args = args
+        self.device = 'cuda' if torch.cuda.is_available() else 'cpu'
+        self.folder = pathlib.Path('training-runs') / args.run
+        self.plan = parse_sizes(args.sizes, args.mosaic, args.plain)
+        torch.set_num_threads(args.threads)
+        cv2.setNumThreads(1)
+        torch.manual_seed(args.seed)
+        random.seed(args.seed)
+        root = voc.locate_voc(args.voc)
+        if not args.start or args.start.endswith('.npz'):
+            voc.locate_weights(args.start)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        description = networks.load_description(args.network)
+        classes = description['classes']
+        self.photos = [p for which in TRAIN_LISTS
+                       for p in voc.read_list(root, which, classes,
+                                              args.limit)]
+        self.val = voc.read_list(root, VAL_LIST, classes, args.limit)
+        self.steps = len(self.photos) // args.batch
+        print(f'{len(self.photos)} training images, {len(self.val)} to '
+              f'measure on, {self.steps} steps an epoch, {self.device}')
+        self.quiet = not sys.stderr.isatty()
+        self.model = networks.Detector(description).to(
+            memory_format=torch.channels_last)
+        self.epoch = self.step = 0
+        self.history, self.best = [], -1.0
+        self.stop = False
+        path = self.folder / 'checkpoint.pt'
+        saved = torch.load(path, map_location='cpu') if path.exists() else None
+        self.model.to(self.device)
+        if saved is None:
+            initialise(self.model, args, self.photos, self.device,
+                       self.workers(), self.progress)
+        else:
+            self.model.load_state_dict(saved['model'])
+        self.average = Average(self.model, args.ema)
+        self.optimiser = make_optimiser(self.model, args)
+        if saved:
+            self.restore(saved)
+        else:
+            self.save()
+        self.replicas = replicas.Replicas(self.model, self.workers(),
+                                          objective)
+        signal.signal(signal.SIGTERM, self.on_signal)
+        signal.signal(signal.SIGINT, self.on_signal)
+
+    def workers(self):
+        return 1 if self.device == 'cuda' else self.args.threads
+
+    def progress(self, items, **options):
+        return tqdm.tqdm(items, mininterval=60 if self.quiet else 0.5,
+                         maxinterval=60, **options)
+
+    def on_signal(self, *_):
+        self.stop = True
+
+    def save(self):
+        path = self.folder / 'checkpoint.pt'
+        state = {'model': self.model.state_dict(),
+                 'average': self.average.model.state_dict(),
+                 'updates': self.average.updates,
+                 'optimiser': self.optimiser.state_dict(),
+                 'epoch': self.epoch, 'step': self.step,
+                 'random': (torch.get_rng_state(), random.getstate(),
+                            np.random.get_state()),
+                 'history': self.history, 'best': self.best,
+                 'arguments': vars(self.args)}
+        temporary = path.with_suffix('.tmp')
+        torch.save(state, temporary)
+        os.replace(temporary, path)
+
+    def restore(self, saved):
+        self.average.model.load_state_dict(saved['average'])
+        self.average.updates = saved['updates']
+        self.optimiser.load_state_dict(saved['optimiser'])
+        self.epoch, self.step = saved['epoch'], saved['step']
+        self.history, self.best = saved['history'], saved['best']
+        torch_state, python_state, numpy_state = saved['random']
+        torch.set_rng_state(torch_state)
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)
+        print(f'resumed at epoch {self.epoch}, step {self.step}')
+
+    def export(self, name, **notes):
+        export.export_network(self.average.model, self.folder / name,
+                              trained_on=' + '.join(TRAIN_LISTS),
+                              epoch=self.epoch, **notes)
+
+    def measure(self, photos, size):
+        results = evaluate.detect(self.average.model, photos, size,
+                                  device=self.device)
+        return results, evaluate.score(photos, results, self.model.classes)
+
+    def freeze(self):
+        """Freezes the prefix, at its averaged weights, when its time comes."""
+        frozen = self.args.freeze * (self.epoch >= self.args.freeze_from)
+        source = self.average.model
+        for model in self.replicas.models:
+            if frozen and not self.model.frozen:
+                for mine, average in zip(
+                        [model.stem, *model.blocks[:frozen]],
+                        [source.stem, *source.blocks]):
+                    mine.load_state_dict(average.state_dict())
+        for model in self.replicas.models:
+            model.freeze(frozen)
+            model.train()
+
+    def train_step(self, batch):
+        images, objects = batch
+        total = len(self.plan)
+        progress = (self.epoch + self.step / self.steps) / total
+        factor = learning_rate(progress, self.args.warmup / total,
+                               self.args.final_lr)
+        for group in self.optimiser.param_groups:
+            group['lr'] = self.args.lr * group['factor'] * factor
+        values = self.replicas.gradient(
+            torch.from_numpy(images).to(self.device),
+            torch.from_numpy(objects).to(self.device))
+        norm = torch.nn.utils.clip_grad_norm_(
+            [p for p in self.model.parameters() if p.requires_grad],
+            self.args.clip)
+        if not torch.isfinite(norm):
+            print('a gradient is not finite: step left out')
+            return None
+        self.optimiser.step()
+        self.average.update()
+        return *values, norm.item()
+
+    def run(self):
+        loader = augment.Loader(self.photos, self.plan,
+                                (self.epoch, self.step), self.args.batch,
+                                self.args.seed, self.args.loaders)
+        done, saved = 0, time.time()
+        bar = self.progress(range(len(self.plan) * self.steps),
+                            initial=self.epoch * self.steps + self.step)
+        while self.epoch < len(self.plan):
+            self.freeze()
+            began, first, sums, count = time.time(), self.step, 0.0, 0
+            while self.step < self.steps:
+                values = self.train_step(loader.get())
+                self.step += 1
+                done += 1
+                bar.update(1)
+                if values:
+                    sums, count = sums + np.array(values), count + 1
+                if done % 50 == 0:
+                    mean = sums / max(count, 1)
+                    speed = (self.step - first) * self.args.batch / (
+                        time.time() - began)
+                    print(f'epoch {self.epoch} step {self.step}/{self.steps}'
+                          f' loss {mean[0]:.3f} cls {mean[1]:.3f} box '
+                          f'{mean[2]:.3f} norm {mean[3]:.1f} '
+                          f'{speed:.1f} images/s', flush=True)
+                if time.time() - saved > self.args.save_every:
+                    self.save()
+                    saved = time.time()
+                if self.stop or done == self.args.stop_after:
+                    self.save()
+                    loader.close()
+                    print(f'stopped at epoch {self.epoch}, step {self.step}')
+                    return
+            self.end_epoch(sums / max(count, 1), time.time() - began)
+            self.save()
+            saved = time.time()
+        loader.close()
+        self.finish()
+
+    def end_epoch(self, mean, seconds):
+        size = self.plan[self.epoch][0]
+        entry = dict(epoch=self.epoch + 1, size='x'.join(map(str, size)), loss=mean[0],
+                     cls=mean[1], box=mean[2], seconds=round(seconds, 1))
+        final = self.epoch + 1 == len(self.plan)
+        self.epoch, self.step = self.epoch + 1, 0
+        if self.epoch % self.args.val_every == 0 and not final:
+            _, table = self.measure(self.val[:self.args.val_images], size)
+            entry.update(map_11=table['map_11'], map_area=table['map_area'])
+            if table['map_11'] > self.best:
+                self.best = table['map_11']
+                self.export('model.safetensors', val_map_11=self.best)
+        self.history.append(entry)
+        print('epoch end', json.dumps(entry), flush=True)
+        replace_json(self.folder / 'history.json', self.history)
+        plot(self.history, self.folder / 'history.png')
+
+    def finish(self):
+        """The last average is the result, measured on the whole list."""
+        spec = self.model.description['input']
+        size = (spec['width'], spec['height'])
+        self.export('model.safetensors')
+        results, table = self.measure(self.val, size)
+        self.export('model.safetensors', val_map_11=table['map_11'],
+                    val_map_area=table['map_area'])
+        evaluate.write_detections(self.folder / 'detections', self.val,
+                                  results, self.model.classes,
+                                  'comp4_det_val')
+        replace_json(self.folder / 'val.json', table)
+        print(f'{VAL_LIST}, {len(self.val)} images, {size[0]}x{size[1]}, '
+              f'float: mAP {100 * table["map_11"]:.2f} (11 points), '
+              f'{100 * table["map_area"]:.2f} (area)', flush=True)
+
+
+def main():
+    args = parse_arguments()
+    raise_priority(args.priority)
+    trainer = Trainer(args)
+    trainer.run()
+
+
+if __name__ == '__main__':
+    main()
