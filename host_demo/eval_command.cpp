@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
+
+#include "datasets/average_precision.h"
+#include "datasets/voc/devkit_detections.h"
+#include "datasets/voc/ground_truth.h"
+#include "datasets/voc/voc_classes.h"
+#include "datasets/voc/voc_dataset.h"
+#include "host_demo/commands.h"
+#include "host_demo/detector_session.h"
+#include "host_demo/evaluation.h"
+#include "host_demo/failure.h"
+#include "host_demo/model_file.h"
+#include "host_demo/model_options.h"
+#include "host_demo/output_file.h"
+#include "host_demo/plot.h"
+#include "host_demo/progress_bar.h"
+#include "host_demo/voc_folder.h"
+
+namespace ocellus {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct EvalOptions {
+  ModelOptions model;
+  std::string voc;
+  std::string list = "VOC2007/val";
+  std::string detections;
+  std::string write_detections;
+  std::string json;
+  std::string plot;
+  std::size_t images = 0;  // 0: all
+  std::size_t max_detections = 100;
+  int threads = 2;
+  double threshold = 0.01;
+};
+
+void PrintScores(const std::vector<ClassScore>& scores,
+                 const MeanAveragePrecision& mean) {
+  const auto percent = [](const std::optional<double>& value) {
+    if (!value) return std::string("-");
+    char text[16];
+    std::snprintf(text, sizeof text, "%.2f", *value * 100.0);
+    return std::string(text);
+  };
+  std::printf("%-12s %9s %9s %8s\n", "class", "AP 11-pt", "AP area", "npos");
+  int64_t objects = 0;
+  for (std::size_t c = 0; c < scores.size(); ++c) {
+    objects += scores[c].objects;
+    std::printf("%-12s %9s %9s %8lld\n", std::string(kVocClasses[c]).c_str(),
+                percent(scores[c].ap_11_point).c_str(),
+                percent(scores[c].ap_area).c_str(),
+                static_cast<long long>(scores[c].objects));
+  }
+  std::printf("%-12s %9s %9s %8lld\n", "mean",
+              percent(mean.ap_11_point).c_str(), percent(mean.ap_area).c_str(),
+              static_cast<long long>(objects));
+}
+
+std::string ScoresJson(const EvalOptions& options, const std::string& subject,
+                       std::size_t images,
+                       const std::vector<ClassScore>& scores,
+                       const MeanAveragePrecision& mean,
+                       const EvaluationRun* run) {
+  using Json = nlohmann::ordered_json;
+  Json json = {{"list", options.list},
+               {"images", images},
+               {run != nullptr ? "model" : "detections", subject}};
+  if (run != nullptr) {
+    json["score_threshold"] = options.threshold;
+    json["max_detections"] = options.max_detections;
+    json["backend"] = options.model.backend;
+    json["threads"] = options.threads;
+    json["images_per_s"] = static_cast<double>(images) / run->wall_s;
+    json["inference_ms"] = run->mean_inference_ms;
+  }
+  json["map_11_point"] = mean.ap_11_point;
+  json["map_area"] = mean.ap_area;
+  json["classes"] = Json::object();
+  for (std::size_t c = 0; c < scores.size(); ++c) {
+    // Without objects there is no average precision: null.
+    const auto number = [](const std::optional<double>& value) {
+      return value ? Json(*value) : Json();
+    };
+    json["classes"][std::string(kVocClasses[c])] = {
+        {"ap_11_point", number(scores[c].ap_11_point)},
+        {"ap_area", number(scores[c].ap_area)},
+        {"npos", scores[c].objects},
+        {"true_positives", scores[c].true_positives},
+        {"false_positives", scores[c].false_positives}};
+  }
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+void Plot(const EvalOptions& options, const std::string& subject,
+          std::size_t images, const std::vector<ClassScore>& scores,
+          const MeanAveragePrecision& mean) {
+  std::vector<PrecisionRecall> curves;
+  for (std::size_t c = 0; c < scores.size(); ++c) {
+    PrecisionRecall curve;
+    curve.class_name = kVocClasses[c];
+    curve.average_precision = scores[c].ap_11_point.value_or(0.0);
+    for (const PrecisionRecallPoint& point : scores[c].curve) {
+      curve.recall.push_back(point.recall);
+      curve.precision.push_back(point.precision);
+    }
+    curves.push_back(std::move(curve));
+  }
+  char title[256];
+  std::snprintf(title, sizeof title,
+                "%s on %s, %zu images: mAP %.1f (11-point), %.1f (area)",
+                subject.c_str(), options.list.c_str(), images,
+                mean.ap_11_point * 100.0, mean.ap_area * 100.0);
+  PlotPng(PrecisionRecallPlotScript(title, curves), 1500, 1150, options.plot);
+  std::printf("wrote %s\n", options.plot.c_str());
+}
+
+void Eval(const EvalOptions& options) {
+  const VocDataset dataset =
+      OrFail(VocDataset::Open(FindVoc(options.voc), options.list));
+  const std::size_t all = dataset.images().size();
+  const std::size_t images =
+      options.images == 0 ? all : std::min(options.images, all);
+
+  std::unique_ptr<ModelFile> model;
+  DetectionsByClass detections;
+  std::string subject = options.detections;
+  if (options.detections.empty()) {
+    model = std::make_unique<ModelFile>(FindModel(options.model.model));
+    subject = model->model().name();
+  } else {
+    detections =
+        OrFail(ReadDevkitDetections(options.detections, dataset, kVocClasses));
+  }
+  GroundTruth truth = OrFail(ReadGroundTruth(dataset, kVocClasses));
+  KeepFirstImages(images, &truth, &detections);
+
+  EvaluationRun run;
+  if (model) {
+    ProgressBar bar("eval", static_cast<int64_t>(images));
+    run = DetectInDataset(
+        dataset, truth, *model, FindBackend(options.model.backend),
+        {.image_count = images,
+         .threads = options.threads,
+         .score_threshold = static_cast<float>(options.threshold),
+         .max_detections = options.max_detections},
+        [&bar](int64_t done) { bar.Update(done); });
+    detections = run.detections;
+  }
+  std::vector<ClassScore> scores;
+  for (std::size_t c = 0; c < kVocClasses.size(); ++c) {
+    scores.push_back(AveragePrecision(truth.objects[c], detections[c]));
+  }
+  const MeanAveragePrecision mean = MeanOf(scores);
+
+  std::printf("%s on %s, %zu of %zu images\n\n", subject.c_str(),
+              options.list.c_str(), images, all);
+  PrintScores(scores, mean);
+  if (model) {
+    std::printf(
+        "\n%.1f images/s on %d threads; inference %.2f ms an image on "
+        "one thread\n",
+        static_cast<double>(images) / run.wall_s, options.threads,
+        run.mean_inference_ms);
+  }
+  if (!options.write_detections.empty()) {
+    // "comp3": trained on the challenge's own data only.
+    const auto written = OrFail(WriteDevkitDetections(
+        options.write_detections, "comp3", dataset, kVocClasses, detections));
+    std::printf("wrote %zu files into %s\n", written.size(),
+                options.write_detections.c_str());
+  }
+  if (!options.json.empty()) {
+    WriteFile(options.json, ScoresJson(options, subject, images, scores, mean,
+                                       model ? &run : nullptr));
+    std::printf("wrote %s\n", options.json.c_str());
+  }
+  if (!options.plot.empty()) Plot(options, subject, images, scores, mean);
+}
+
+}  // namespace
+
+void AddEvalCommand(CLI::App& app) {
+  const auto options = std::make_shared<EvalOptions>();
+  CLI::App* command = app.add_subcommand(
+      "eval", "Average precision on a Pascal VOC image list");
+  command->add_option("--voc", options->voc,
+                      "Folder VOCdevkit (default: $OCELLUS_VOC, else "
+                      "../shared/voc/VOCdevkit)");
+  command->add_option("--list", options->list, "Image list, YEAR/LIST")
+      ->capture_default_str();
+  command
+      ->add_option("--images", options->images,
+                   "Only the first N images count (default: all)")
+      ->check(CLI::PositiveNumber);
+  command->add_option("--threads", options->threads, "Threads")
+      ->check(CLI::Range(1, 256))
+      ->capture_default_str();
+  command->add_option("--threshold", options->threshold, "Lowest score to keep")
+      ->check(CLI::Range(0.0, 1.0))
+      ->capture_default_str();
+  command
+      ->add_option("--max-detections", options->max_detections,
+                   "Most detections in an image")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  command->add_option("--json", options->json, "Write the scores as JSON");
+  command->add_option("--plot", options->plot,
+                      "Write a PNG of precision against recall");
+  command->add_option("--write-detections", options->write_detections,
+                      "Write detections in the devkit's text format");
+  command->add_option("--detections", options->detections,
+                      "Score these devkit text files (folder, or path with %s "
+                      "for the class) instead of running a model");
+  AddModelOptions(*command, options->model);
+  command->callback([options] { Eval(*options); });
+}
+
+}  // namespace ocellus

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "host_demo/model_planning.h"
+
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <limits>
+#include <optional>
+#include <vector>
+
+#include "detector/pack/pack_model.h"
+#include "detector/plan/memory_plan.h"
+#include "host_demo/failure.h"
+#include "host_demo/model_report.h"
+#include "host_demo/output_file.h"
+
+namespace ocellus {
+
+void AddPlanOptions(CLI::App& command, PlanOptions& options) {
+  CLI::Option* budget = command.add_option(
+      "--budget", options.budget,
+      "Arena to fit, e.g. 256kB: the plan with the fewest MACs that does "
+      "(default: the smallest arena at no extra MACs)");
+  CLI::Option* rows_fed = command.add_flag(
+      "--rows-fed", options.rows_fed,
+      "The image comes row by row and is never whole in the arena");
+  command
+      .add_flag("--layer-by-layer", options.layer_by_layer,
+                "No patches: every operator over whole tensors")
+      ->excludes(budget)
+      ->excludes(rows_fed);
+}
+
+uint32_t ParseBytes(const std::string& text) {
+  char* unit_begin = nullptr;
+  const double value = std::strtod(text.c_str(), &unit_begin);
+  const std::string unit = unit_begin;
+  double factor = 0.0;
+  if (unit.empty() || unit == "B") factor = 1.0;
+  if (unit == "kB") factor = 1e3;
+  if (unit == "MB") factor = 1e6;
+  if (unit == "KiB") factor = 1024.0;
+  if (unit == "MiB") factor = 1024.0 * 1024.0;
+  const double bytes = std::floor(value * factor);
+  if (unit_begin == text.c_str() || !(bytes >= 1.0) ||
+      !(bytes <= static_cast<double>(std::numeric_limits<uint32_t>::max()))) {
+    throw Failure("budget " + text +
+                  ": expected a size such as 256kB, 512KiB or 262144");
+  }
+  return static_cast<uint32_t>(bytes);
+}
+
+PlanCandidate FindPlan(const Graph& graph, const PlanOptions& options) {
+  const uint32_t budget =
+      options.budget.empty() ? 0 : ParseBytes(options.budget);
+  if (options.layer_by_layer) return LayerByLayer(graph);
+  const std::vector<PlanCandidate> plans =
+      FindPlans(graph, options.rows_fed ? ImageFeed::kRows : ImageFeed::kWhole);
+  if (plans.empty()) {
+    throw Failure(graph.name + ": no plan found for this network");
+  }
+  const std::optional<PlanCandidate> plan = ChoosePlan(plans, budget);
+  if (plan &&
+      (budget == 0 || PlanMemory(graph, plan->stages).arena_bytes <= budget)) {
+    return *plan;
+  }
+  if (plan) {
+    throw Failure(graph.name + ": what is live fits " + GroupedText(budget) +
+                  " bytes, but its placement needs " +
+                  GroupedText(PlanMemory(graph, plan->stages).arena_bytes));
+  }
+  const uint32_t least = plans.front().peak_bytes;
+  throw Failure("no plan of " + graph.name + " fits " + GroupedText(budget) +
+                " bytes: the smallest needs " + GroupedText(least) + ", " +
+                GroupedText(least - budget) + " more" +
+                (options.rows_fed ? "" : " (--rows-fed needs less)"));
+}
+
+void WriteModel(const std::string& path, const Graph& graph,
+                const QuantizedGraph& quantized, const PlanCandidate& plan) {
+  const MemoryPlan memory = PlanMemory(graph, plan.stages);
+  const std::vector<uint8_t> blob = PackModel(graph, quantized, memory);
+  WriteFile(path, {reinterpret_cast<const char*>(blob.data()), blob.size()});
+  const int64_t plain_macs = LayerByLayer(graph).macs;
+  std::printf("%s\n", path.c_str());
+  std::printf("plan      %s\n", plan.description.c_str());
+  std::printf("MACs      %s (%+.2f %%)\n", GroupedText(plan.macs).c_str(),
+              100.0 * static_cast<double>(plan.macs - plain_macs) /
+                  static_cast<double>(plain_macs));
+  std::printf(
+      "arena     %s bytes, %s above the lower bound\n",
+      GroupedText(memory.arena_bytes).c_str(),
+      GroupedText(memory.arena_bytes - memory.lower_bound_bytes).c_str());
+  std::printf("blob      %s bytes\n",
+              GroupedText(static_cast<int64_t>(blob.size())).c_str());
+}
+
+}  // namespace ocellus

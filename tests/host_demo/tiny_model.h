@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+namespace ocellus {
+
+// The bytes of a model for tests of the command: a stem and one head on an
+// input of 8x8 pixels, with VOC's classes. Whatever the picture, it finds one
+// person of score Sigmoid(2) that fills it, and nothing else above 0.002.
+std::string TinyModel();
+
+}  // namespace ocellus
