@@ -10,3 +10,5 @@ set(cortex_m7_flags
 -ffunction-sections -fdata-sections")
 set(CMAKE_C_FLAGS_INIT "${cortex_m7_flags}")
 set(CMAKE_CXX_FLAGS_INIT "${cortex_m7_flags}")
+set(CMAKE_ASM_COMPILER arm-none-eabi-gcc)
+set(CMAKE_ASM_FLAGS_INIT "${cortex_m7_flags}")

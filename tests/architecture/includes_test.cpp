@@ -60,6 +60,7 @@ TEST(Includes, FollowTheArrowsBetweenFolders) {
       {"postprocess", {"postprocess", "runtime"}},
       {"detector", {"detector", "runtime"}},
       {"datasets", {"datasets", "postprocess"}},
+      {"firmware", {"firmware", "postprocess", "runtime"}},
       {"host_demo",
        {"host_demo", "datasets", "detector", "postprocess", "runtime"}},
   };

@@ -1,0 +1,240 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// The firmware in QEMU against the host: the same model and frames must give
+// the same bytes.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <string>
+#include <vector>
+
+#include "datasets/jpeg.h"
+#include "detector/graph/build_graph.h"
+#include "detector/pack/pack_model.h"
+#include "detector/pack/unpack_model.h"
+#include "detector/plan/planner.h"
+#include "postprocess/nms.h"
+#include "postprocess/yolo_decode.h"
+#include "runtime/executor.h"
+#include "tests/datasets/temporary_folder.h"
+#include "tests/detector/tiny_network.h"
+#include "tests/firmware/qemu.h"
+#include "tests/support/aligned_arena.h"
+#include "tests/support/compile.h"
+
+namespace ocellus {
+namespace {
+
+// As in firmware/boards/mps2_an500/run_model.cpp.
+constexpr std::size_t kMaxCandidates = 512;
+constexpr std::size_t kMaxDetections = 100;
+
+std::string_view Text(const std::vector<uint8_t>& bytes) {
+  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+}
+
+// What the firmware writes for one frame, worked out on the host.
+std::string ExpectedOutput(const Model& model, Executor& executor,
+                           const std::vector<int8_t>& frame,
+                           std::size_t* detection_count) {
+  const Shape shape = model.shape(model.header().input);
+  const int32_t row = shape.w * shape.c;
+  executor.Begin();
+  for (int32_t y = 0; y < shape.h; ++y) {
+    std::memcpy(executor.NextInputRow(), frame.data() + y * row,
+                static_cast<std::size_t>(row));
+    executor.CommitInputRow();
+  }
+  executor.Finish();
+
+  std::string bytes;
+  std::vector<YoloLevel> levels;
+  for (const format::LevelRecord& level : model.levels()) {
+    levels.push_back({.classes = executor.tensor(level.class_tensor),
+                      .classes_quant = model.quant(level.class_tensor),
+                      .boxes = executor.tensor(level.box_tensor),
+                      .boxes_quant = model.quant(level.box_tensor),
+                      .stride = level.stride});
+    for (const int32_t tensor : {level.class_tensor, level.box_tensor}) {
+      bytes.append(reinterpret_cast<const char*>(executor.tensor(tensor).data),
+                   static_cast<std::size_t>(model.shape(tensor).elements()));
+    }
+  }
+  std::vector<Detection> detections(kMaxCandidates);
+  const std::size_t candidates =
+      DecodeYolo(levels, shape, model.header().score_threshold, detections);
+  const auto kept = static_cast<uint32_t>(
+      SuppressNonMaximum(std::span(detections).first(candidates),
+                         model.header().nms_iou, kMaxDetections));
+  bytes.append(reinterpret_cast<const char*>(&kept), sizeof(kept));
+  bytes.append(reinterpret_cast<const char*>(detections.data()),
+               kept * sizeof(Detection));
+  *detection_count += kept;
+  return bytes;
+}
+
+// Quantised as cameras are, without a table: these networks take pixel - 128.
+std::vector<int8_t> Quantise(const std::vector<uint8_t>& pixels) {
+  std::vector<int8_t> frame;
+  for (const uint8_t pixel : pixels) {
+    frame.push_back(static_cast<int8_t>(pixel - 128));
+  }
+  return frame;
+}
+
+// How many detections there were in all.
+std::size_t ExpectSameBytes(const std::vector<uint8_t>& blob,
+                            const std::vector<std::vector<uint8_t>>& images,
+                            const std::vector<std::string>& options = {}) {
+  const auto elf = FindAn500Program("an500_model");
+  Model model;
+  EXPECT_EQ(Model::Parse(blob, &model), Status::kOk);
+  AlignedArena arena(
+      Executor::MeasureArena(model, HostBackend()).total_bytes());
+  Executor executor;
+  EXPECT_EQ(executor.Prepare(model, HostBackend(), arena.span()), Status::kOk);
+  std::vector<std::string> expected;
+  std::vector<uint8_t> frames;
+  std::size_t detections = 0;
+  for (const std::vector<uint8_t>& image : images) {
+    const std::vector<int8_t> frame = Quantise(image);
+    expected.push_back(ExpectedOutput(model, executor, frame, &detections));
+    frames.insert(frames.end(), frame.begin(), frame.end());
+  }
+
+  const TemporaryFolder folder;
+  std::vector<std::string> arguments = {
+      folder.Write("model.ocellus", Text(blob)),
+      folder.Write("frames.bin", Text(frames)), folder.path() / "outputs.bin"};
+  arguments.insert(arguments.end(), options.begin(), options.end());
+  const QemuRun run = RunInQemu(*elf, arguments, folder.path());
+  EXPECT_EQ(run.exit_status, 0) << run.uart;
+  const std::string outputs = ContentOf(folder.path() / "outputs.bin");
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < expected.size(); ++i) {
+    EXPECT_TRUE(outputs.substr(std::min(at, outputs.size()),
+                               expected[i].size()) == expected[i])
+        << "frame " << i << "\n"
+        << run.uart;
+    at += expected[i].size();
+  }
+  EXPECT_EQ(outputs.size(), at);
+  std::printf("%s", run.uart.c_str());
+  return detections;
+}
+
+class An500 : public ::testing::Test {
+ protected:
+  void SetUp() override {
+#ifdef __SANITIZE_ADDRESS__
+    GTEST_SKIP() << "what runs in QEMU is the same in every host build";
+#endif
+    if (!FindAn500Program("an500_model")) {
+      GTEST_SKIP() << "an500_model.elf is not built: cmake --preset cortex-m7 "
+                      "&& cmake --build --preset cortex-m7";
+    }
+  }
+};
+
+Graph TinyGraph(uint32_t seed) {
+  return BuildGraph(TinyNetwork(), RandomWeights(seed));
+}
+
+TEST_F(An500, GivesTheBytesOfTheHostLayerByLayer) {
+  const std::vector<std::vector<uint8_t>> images =
+      RandomImages(TinyNetwork().input, 8, 5);
+  for (uint32_t seed = 1; seed <= 3; ++seed) {
+    SCOPED_TRACE(::testing::Message() << "seed " << seed);
+    const Graph graph = TinyGraph(seed);
+    ExpectSameBytes(Compile(graph, images, nullptr).blob, images);
+  }
+}
+
+TEST_F(An500, GivesTheBytesOfTheHostWhenRowsAreFed) {
+  const std::vector<std::vector<uint8_t>> images =
+      RandomImages(TinyNetwork().input, 8, 6);
+  const Graph graph = TinyGraph(4);
+  const CompiledModel compiled = Compile(graph, images, nullptr);
+  const std::vector<PlanCandidate> plans =
+      FindPlans(graph, ImageFeed::kRows, 2);
+  ASSERT_FALSE(plans.empty());
+  for (const PlanCandidate& plan : {plans.front(), plans.back()}) {
+    SCOPED_TRACE(plan.description);
+    ExpectSameBytes(
+        PackModel(graph, compiled.quantized, PlanMemory(graph, plan.stages)),
+        images);
+  }
+}
+
+std::vector<uint8_t> ReadShippedModel() {
+  std::ifstream file(OCELLUS_SOURCE_DIR "/detector/models/voc_h7.ocellus",
+                     std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// Photographs of Debian's opencv-doc, nearest pixels at 224 x 224.
+std::vector<std::vector<uint8_t>> Photographs(Shape shape) {
+  std::vector<std::vector<uint8_t>> images;
+  for (const char* name : {"aero1", "messi5"}) {
+    const Result<RgbImage> read =
+        DecodeJpegFile(std::string("/usr/share/doc/opencv-doc/examples/data/") +
+                       name + ".jpg");
+    if (!read.ok()) return {};
+    const RgbImage& photograph = read.value();
+    std::vector<uint8_t>& image = images.emplace_back();
+    for (int32_t y = 0; y < shape.h; ++y) {
+      for (int32_t x = 0; x < shape.w; ++x) {
+        const int32_t from =
+            y * photograph.height / shape.h * photograph.width +
+            x * photograph.width / shape.w;
+        const uint8_t* pixel = photograph.pixels.data() + 3 * from;
+        image.insert(image.end(), pixel, pixel + 3);
+      }
+    }
+  }
+  return images;
+}
+
+TEST_F(An500, RunsTheShippedModelWithTheBytesOfTheHost) {
+  std::vector<uint8_t> blob = ReadShippedModel();
+  // So low that there are boxes to suppress.
+  reinterpret_cast<format::Header*>(blob.data())->score_threshold = 0.05f;
+  const std::vector<std::vector<uint8_t>> images = Photographs({224, 224, 3});
+  if (images.empty()) GTEST_SKIP() << "photographs of opencv-doc missing";
+  EXPECT_GE(ExpectSameBytes(blob, images, {"profile"}), 4u);
+}
+
+TEST_F(An500, StopsAndSaysWhereOnAFault) {
+  const auto elf = FindAn500Program("an500_model");
+  const TemporaryFolder folder;
+  const std::array<std::array<const char*, 2>, 3> cases = {
+      {{"flash", "memory protection fault at 0x"},
+       {"beyond", "memory protection fault at 0x"},
+       {"stack", "stack overflow"}}};
+  for (const auto& [kind, message] : cases) {
+    const QemuRun run = RunInQemu(*elf, {"fault", kind}, folder.path());
+    EXPECT_EQ(run.exit_status, 1);
+    EXPECT_NE(run.uart.find(message), std::string::npos) << run.uart;
+  }
+}
+
+TEST_F(An500, RefusesABrokenModelInOneLine) {
+  const auto elf = FindAn500Program("an500_model");
+  const TemporaryFolder folder;
+  std::vector<uint8_t> blob = ReadShippedModel();
+  blob[blob.size() / 2] ^= 1;
+  const QemuRun run = RunInQemu(
+      *elf, {folder.Write("model.ocellus", Text(blob)), "frames", "outputs"},
+      folder.path());
+  EXPECT_EQ(run.exit_status, 1);
+  EXPECT_EQ(run.uart, "error: corrupted model (checksum mismatch): " +
+                          (folder.path() / "model.ocellus").string() + "\n");
+}
+
+}  // namespace
+}  // namespace ocellus
