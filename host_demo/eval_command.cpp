@@ -32,6 +32,7 @@ struct EvalOptions {
   ModelOptions model;
   std::string voc;
   std::string list = "VOC2007/val";
+  std::vector<std::string> classes;
   std::string detections;
   std::string write_detections;
   std::string json;
@@ -42,7 +43,10 @@ struct EvalOptions {
   double threshold = 0.01;
 };
 
-void PrintScores(const std::vector<ClassScore>& scores,
+using ClassNames = std::vector<std::string_view>;
+
+void PrintScores(const ClassNames& classes,
+                 const std::vector<ClassScore>& scores,
                  const MeanAveragePrecision& mean) {
   const auto percent = [](const std::optional<double>& value) {
     if (!value) return std::string("-");
@@ -54,7 +58,7 @@ void PrintScores(const std::vector<ClassScore>& scores,
   int64_t objects = 0;
   for (std::size_t c = 0; c < scores.size(); ++c) {
     objects += scores[c].objects;
-    std::printf("%-12s %9s %9s %8lld\n", std::string(kVocClasses[c]).c_str(),
+    std::printf("%-12s %9s %9s %8lld\n", std::string(classes[c]).c_str(),
                 percent(scores[c].ap_11_point).c_str(),
                 percent(scores[c].ap_area).c_str(),
                 static_cast<long long>(scores[c].objects));
@@ -65,7 +69,7 @@ void PrintScores(const std::vector<ClassScore>& scores,
 }
 
 std::string ScoresJson(const EvalOptions& options, const std::string& subject,
-                       std::size_t images,
+                       std::size_t images, const ClassNames& classes,
                        const std::vector<ClassScore>& scores,
                        const MeanAveragePrecision& mean,
                        const EvaluationRun* run) {
@@ -89,7 +93,7 @@ std::string ScoresJson(const EvalOptions& options, const std::string& subject,
     const auto number = [](const std::optional<double>& value) {
       return value ? Json(*value) : Json();
     };
-    json["classes"][std::string(kVocClasses[c])] = {
+    json["classes"][std::string(classes[c])] = {
         {"ap_11_point", number(scores[c].ap_11_point)},
         {"ap_area", number(scores[c].ap_area)},
         {"npos", scores[c].objects},
@@ -100,12 +104,13 @@ std::string ScoresJson(const EvalOptions& options, const std::string& subject,
 }
 
 void Plot(const EvalOptions& options, const std::string& subject,
-          std::size_t images, const std::vector<ClassScore>& scores,
+          std::size_t images, const ClassNames& classes,
+          const std::vector<ClassScore>& scores,
           const MeanAveragePrecision& mean) {
   std::vector<PrecisionRecall> curves;
   for (std::size_t c = 0; c < scores.size(); ++c) {
     PrecisionRecall curve;
-    curve.class_name = kVocClasses[c];
+    curve.class_name = classes[c];
     curve.average_precision = scores[c].ap_11_point.value_or(0.0);
     for (const PrecisionRecallPoint& point : scores[c].curve) {
       curve.recall.push_back(point.recall);
@@ -122,6 +127,17 @@ void Plot(const EvalOptions& options, const std::string& subject,
   std::printf("wrote %s\n", options.plot.c_str());
 }
 
+// Those asked for, else the model's, else Pascal VOC's.
+ClassNames ClassesToScore(const EvalOptions& options, const ModelFile* model) {
+  if (!options.classes.empty()) {
+    return {options.classes.begin(), options.classes.end()};
+  }
+  if (model != nullptr) {
+    return {model->class_names().begin(), model->class_names().end()};
+  }
+  return {kVocClasses.begin(), kVocClasses.end()};
+}
+
 void Eval(const EvalOptions& options) {
   const VocDataset dataset =
       OrFail(VocDataset::Open(FindVoc(options.voc), options.list));
@@ -135,11 +151,13 @@ void Eval(const EvalOptions& options) {
   if (options.detections.empty()) {
     model = std::make_unique<ModelFile>(FindModel(options.model.model));
     subject = model->model().name();
-  } else {
-    detections =
-        OrFail(ReadDevkitDetections(options.detections, dataset, kVocClasses));
   }
-  GroundTruth truth = OrFail(ReadGroundTruth(dataset, kVocClasses));
+  const ClassNames classes = ClassesToScore(options, model.get());
+  if (!model) {
+    detections =
+        OrFail(ReadDevkitDetections(options.detections, dataset, classes));
+  }
+  GroundTruth truth = OrFail(ReadGroundTruth(dataset, classes));
   KeepFirstImages(images, &truth, &detections);
 
   EvaluationRun run;
@@ -147,7 +165,8 @@ void Eval(const EvalOptions& options) {
     ProgressBar bar("eval", static_cast<int64_t>(images));
     run = DetectInDataset(
         dataset, truth, *model, FindBackend(options.model.backend),
-        {.image_count = images,
+        {.classes = classes,
+         .image_count = images,
          .threads = options.threads,
          .score_threshold = static_cast<float>(options.threshold),
          .max_detections = options.max_detections},
@@ -155,14 +174,14 @@ void Eval(const EvalOptions& options) {
     detections = run.detections;
   }
   std::vector<ClassScore> scores;
-  for (std::size_t c = 0; c < kVocClasses.size(); ++c) {
+  for (std::size_t c = 0; c < classes.size(); ++c) {
     scores.push_back(AveragePrecision(truth.objects[c], detections[c]));
   }
   const MeanAveragePrecision mean = MeanOf(scores);
 
   std::printf("%s on %s, %zu of %zu images\n\n", subject.c_str(),
               options.list.c_str(), images, all);
-  PrintScores(scores, mean);
+  PrintScores(classes, scores, mean);
   if (model) {
     std::printf(
         "\n%.1f images/s on %d threads; inference %.2f ms an image on "
@@ -173,16 +192,17 @@ void Eval(const EvalOptions& options) {
   if (!options.write_detections.empty()) {
     // "comp3": trained on the challenge's own data only.
     const auto written = OrFail(WriteDevkitDetections(
-        options.write_detections, "comp3", dataset, kVocClasses, detections));
+        options.write_detections, "comp3", dataset, classes, detections));
     std::printf("wrote %zu files into %s\n", written.size(),
                 options.write_detections.c_str());
   }
   if (!options.json.empty()) {
-    WriteFile(options.json, ScoresJson(options, subject, images, scores, mean,
-                                       model ? &run : nullptr));
+    WriteFile(options.json, ScoresJson(options, subject, images, classes,
+                                       scores, mean, model ? &run : nullptr));
     std::printf("wrote %s\n", options.json.c_str());
   }
-  if (!options.plot.empty()) Plot(options, subject, images, scores, mean);
+  if (!options.plot.empty())
+    Plot(options, subject, images, classes, scores, mean);
 }
 
 }  // namespace
@@ -196,6 +216,11 @@ void AddEvalCommand(CLI::App& app) {
                       "../shared/voc/VOCdevkit)");
   command->add_option("--list", options->list, "Image list, YEAR/LIST")
       ->capture_default_str();
+  command
+      ->add_option("--classes", options->classes,
+                   "Classes to score, comma between (default: the model's; "
+                   "with --detections Pascal VOC's)")
+      ->delimiter(',');
   command
       ->add_option("--images", options->images,
                    "Only the first N images count (default: all)")

@@ -13,27 +13,25 @@
 
 #include "datasets/jpeg.h"
 #include "datasets/voc/pixel_box.h"
-#include "datasets/voc/voc_classes.h"
 #include "host_demo/detector_session.h"
 #include "host_demo/failure.h"
 
 namespace ocellus {
 namespace {
 
-// The model's class of each VOC class, by name.
-std::vector<int32_t> VocClassOfModelClass(const ModelFile& model) {
-  std::vector<int32_t> voc_class(model.class_names().size(), -1);
-  for (std::size_t v = 0; v < kVocClasses.size(); ++v) {
-    const auto& names = model.class_names();
-    const auto found = std::find(names.begin(), names.end(), kVocClasses[v]);
+// By the model's class: its place among `classes`, or -1.
+std::vector<int32_t> PlacesOfModelClasses(
+    const ModelFile& model, std::span<const std::string_view> classes) {
+  const auto& names = model.class_names();
+  std::vector<int32_t> places(names.size(), -1);
+  for (std::size_t c = 0; c < classes.size(); ++c) {
+    const auto found = std::find(names.begin(), names.end(), classes[c]);
     if (found == names.end()) {
-      throw Failure(model.path() + ": detects no " +
-                    std::string(kVocClasses[v]) +
-                    ", expected a model of the 20 Pascal VOC classes");
+      throw Failure(model.path() + ": detects no " + std::string(classes[c]));
     }
-    voc_class[found - names.begin()] = static_cast<int32_t>(v);
+    places[found - names.begin()] = static_cast<int32_t>(c);
   }
-  return voc_class;
+  return places;
 }
 
 // What the threads share.
@@ -86,7 +84,8 @@ EvaluationRun DetectInDataset(const VocDataset& dataset,
                               const Backend& backend,
                               const EvaluationOptions& options,
                               const std::function<void(int64_t)>& progress) {
-  const std::vector<int32_t> voc_class = VocClassOfModelClass(model);
+  const std::vector<int32_t> places =
+      PlacesOfModelClasses(model, options.classes);
   Work work{.dataset = dataset,
             .model = model,
             .backend = backend,
@@ -115,14 +114,14 @@ EvaluationRun DetectInDataset(const VocDataset& dataset,
   run.wall_s =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start)
           .count();
-  run.detections.resize(kVocClasses.size());
+  run.detections.resize(options.classes.size());
   for (std::size_t i = 0; i < options.image_count; ++i) {
     run.mean_inference_ms += work.inference_ms[i];
     const GroundTruth::ImageSize size = truth.image_sizes[i];
     for (const Detection& detection : work.detections[i]) {
-      const int32_t v = voc_class[detection.class_id];
-      if (v < 0) continue;
-      run.detections[v].push_back(
+      const int32_t place = places[detection.class_id];
+      if (place < 0) continue;
+      run.detections[place].push_back(
           {.image = static_cast<int32_t>(i),
            .box_in_image = PixelBox(detection.box, size.width, size.height),
            .score = static_cast<double>(detection.score)});

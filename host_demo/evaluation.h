@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <string_view>
+#include <vector>
 
 #include "datasets/voc/devkit_detections.h"
 #include "datasets/voc/ground_truth.h"
@@ -14,14 +16,15 @@
 namespace ocellus {
 
 struct EvaluationOptions {
-  std::size_t image_count = 0;  // the first ones of the list
-  int threads = 1;              // each with its own executor
+  std::vector<std::string_view> classes;  // names to look for
+  std::size_t image_count = 0;            // the first ones of the list
+  int threads = 1;                        // each with its own executor
   float score_threshold = 0.0f;
   std::size_t max_detections = 0;  // in an image
 };
 
 struct EvaluationRun {
-  // By class of VOC, in order of images, best first within one. Boxes are in
+  // By class asked for, in order of images, best first within one. Boxes are in
   // VOC's frame, see datasets/voc/pixel_box.h.
   DetectionsByClass detections;
   double wall_s = 0.0;
@@ -32,7 +35,7 @@ struct EvaluationRun {
 // number of threads. `progress` is called on this thread now and then with the
 // number of images done.
 //
-// Throws Failure if the model lacks one of VOC's classes or an image cannot be
+// Throws Failure if the model lacks one of the classes or an image cannot be
 // read.
 EvaluationRun DetectInDataset(const VocDataset& dataset,
                               const GroundTruth& truth, const ModelFile& model,

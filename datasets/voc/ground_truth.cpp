@@ -34,15 +34,22 @@ Result<GroundTruth> ReadGroundTruth(const VocDataset& dataset,
     for (const VocObject& object : annotation.value().objects) {
       const auto found =
           std::find(classes.begin(), classes.end(), object.class_name);
-      if (found == classes.end()) {
-        return Error{image.annotation.string() + ": class \"" +
-                     object.class_name + "\", expected one of " +
-                     Joined(classes)};
-      }
+      if (found == classes.end()) continue;
       truth.objects[static_cast<std::size_t>(found - classes.begin())]
           .push_back(
               {static_cast<int32_t>(i), object.box_in_image, object.difficult});
     }
+  }
+  const bool nothing =
+      std::all_of(truth.objects.begin(), truth.objects.end(),
+                  [](const std::vector<GroundTruthObject>& of_class) {
+                    return of_class.empty();
+                  });
+  if (nothing && !dataset.images().empty()) {
+    return Error{dataset.images().front().annotation.parent_path().string() +
+                 ": no object of " + Joined(classes) + " in the " +
+                 std::to_string(dataset.images().size()) +
+                 " images of the list"};
   }
   return truth;
 }

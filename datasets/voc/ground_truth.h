@@ -25,8 +25,8 @@ struct GroundTruth {
   std::vector<std::vector<GroundTruthObject>> objects;
 };
 
-// Reads the annotations of all images. Besides the errors of ReadAnnotation():
-// an object whose class is not one of `classes`.
+// Reads the annotations of all images and leaves out objects of other classes.
+// Besides the errors of ReadAnnotation(): not one object is of `classes`.
 Result<GroundTruth> ReadGroundTruth(const VocDataset& dataset,
                                     std::span<const std::string_view> classes);
 

@@ -62,15 +62,26 @@ TEST(ReadGroundTruth, SortsObjectsByClass) {
   EXPECT_FALSE(dogs[1].difficult);
 }
 
-TEST(ReadGroundTruth, RefusesAClassThatIsNotListed) {
+TEST(ReadGroundTruth, LeavesOtherClassesOut) {
+  const TemporaryFolder folder;
+  folder.Write("VOC1/ImageSets/Main/a.txt", "p\n");
+  WriteAnnotation(folder, "p",
+                  Object("zebra", 1, false) + Object("cat", 2, false));
+  const Result<GroundTruth> truth = Read(folder);
+  ASSERT_TRUE(truth.ok()) << truth.error().message;
+  EXPECT_EQ(truth.value().objects[0].size(), 1u);
+  EXPECT_TRUE(truth.value().objects[1].empty());
+}
+
+TEST(ReadGroundTruth, RefusesAListWithoutAnyOfTheClasses) {
   const TemporaryFolder folder;
   folder.Write("VOC1/ImageSets/Main/a.txt", "p\n");
   WriteAnnotation(folder, "p", Object("zebra", 1, false));
   const Result<GroundTruth> truth = Read(folder);
   ASSERT_FALSE(truth.ok());
   EXPECT_EQ(truth.error().message,
-            (folder.path() / "VOC1/Annotations/p.xml").string() +
-                ": class \"zebra\", expected one of cat, dog");
+            (folder.path() / "VOC1/Annotations").string() +
+                ": no object of cat, dog in the 1 images of the list");
 }
 
 TEST(ReadGroundTruth, RefusesAMissingAnnotation) {
