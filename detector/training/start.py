@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Starts a backbone from ImageNet weights of a larger relative.
 
-MCUNet-in4 (Lin et al. 2020, arXiv 2007.10319; weights by MIT HAN Lab, MIT
-licence) with batch norm folded. Ours is that network *redistributed*: some
+MCUNet-in4 or -in3 (Lin et al. 2020, arXiv 2007.10319; weights by MIT HAN Lab,
+MIT licence). Ours may be that network as it is, or *redistributed*: some
 residual blocks are dropped and early kernels are smaller, of which the centre
 is taken; a short training without labels (match) then brings the features of
 the original back.
 """
+import json
+import pathlib
 import re
 
 import numpy as np
@@ -16,29 +18,68 @@ import torch.nn.functional as F
 
 import replicas
 
+BN_EPS = 1e-5
 PARTS = {'expand': 'pw_exp', 'depthwise': 'dw', 'project': 'pw_sq'}
 
 
+def fold_archive(data):
+    """mcunet-in4_bnfolded.npz -> {part: (weight, bias, stride)}."""
+    layers = {}
+    for key in data:
+        if key.endswith('.weight'):
+            name = key[:-len('.weight')]
+            found = re.match(r'InvRes(\d+)_(.*)', name)
+            ours = {theirs: part for part, theirs in PARTS.items()}
+            place = ((int(found[1]) - 1, ours[found[2]]) if found else
+                     {'sequential_0': 'stem'}.get(name, name))
+            layers[place] = (torch.from_numpy(data[key]),
+                             torch.from_numpy(data[f'{name}.bias']),
+                             int(data[f'{name}.stride']))
+    return layers
+
+
+def fold_state(state, description):
+    """A state dict of MIT HAN Lab's release and its .json -> as above."""
+    def fold(prefix, stride):
+        weight = state[f'{prefix}.conv.weight']
+        gamma, beta, mean, var = (state[f'{prefix}.bn.{key}'] for key in (
+            'weight', 'bias', 'running_mean', 'running_var'))
+        scale = gamma / (var + BN_EPS).sqrt()
+        return weight * scale[:, None, None, None], beta - mean * scale, stride
+
+    names = {'expand': 'inverted_bottleneck', 'depthwise': 'depth_conv',
+             'project': 'point_linear'}
+    layers = {'stem': fold('first_conv', 2)}
+    for i, block in enumerate(description['blocks']):
+        stride = block['mobile_inverted_conv']['stride']
+        for part, name in names.items():
+            prefix = f'blocks.{i}.mobile_inverted_conv.{name}'
+            if f'{prefix}.conv.weight' in state:
+                layers[i, part] = fold(prefix,
+                                       stride if part == 'depthwise' else 1)
+    layers['classifier'] = (
+        state['classifier.linear.weight'][:, :, None, None],
+        state['classifier.linear.bias'], 1)
+    return layers
+
+
 class Folded:
-    """The original network: list of blocks of (weight, bias, stride)."""
+    """The original network, batch norm folded: list of blocks of layers."""
 
     def __init__(self, path, device='cpu'):
-        data = np.load(path)
-        count = max(int(m.group(1)) for m in
-                    (re.match(r'InvRes(\d+)_', key) for key in data) if m)
-
-        def layer(name):
-            if f'{name}.weight' not in data:
-                return None
-            return (torch.from_numpy(data[f'{name}.weight']).to(device),
-                    torch.from_numpy(data[f'{name}.bias']).to(device),
-                    int(data[f'{name}.stride']))
-
-        self.stem = layer('sequential_0')
-        self.blocks = [{ours: layer(f'InvRes{i + 1}_{theirs}')
-                        for ours, theirs in PARTS.items()}
+        path = pathlib.Path(path)
+        if path.suffix == '.npz':
+            layers = fold_archive(np.load(path))
+        else:
+            state = torch.load(path, map_location='cpu')
+            shape = json.loads(path.with_suffix('.json').read_text())
+            layers = fold_state(state.get('state_dict', state), shape)
+        layers = {place: (weight.to(device), bias.to(device), stride)
+                  for place, (weight, bias, stride) in layers.items()}
+        self.stem, self.classifier = layers['stem'], layers['classifier']
+        count = 1 + max(place[0] for place in layers if type(place) is tuple)
+        self.blocks = [{part: layers.get((i, part)) for part in PARTS}
                        for i in range(count)]
-        self.classifier = layer('classifier')
 
     @staticmethod
     def conv(x, layer, act=True):
