@@ -42,8 +42,6 @@ import replicas
 import start
 import voc
 
-TRAIN_LISTS = ['VOC2007/train', 'VOC2012/train']
-VAL_LIST = 'VOC2007/val'
 HERE = pathlib.Path(__file__).resolve().parent
 
 
@@ -55,7 +53,11 @@ def parse_arguments(argv=None):
     add('--run', default='voc_h7', help='folder name in training-runs/')
     add('--network', default=str(HERE.parent / 'models' / 'voc_h7.json'))
     add('--voc', help='VOCdevkit folder')
-    add('--start', help='where weights come from: ImageNet (.npz), a network '
+    add('--train', nargs='+', metavar='LIST', help='lists to learn from',
+        default=['VOC2007/train', 'VOC2012/train'])
+    add('--val', default='VOC2007/val', help='list to measure on')
+    add('--classes', help="names, comma between, in place of the network's")
+    add('--start', help='where weights come from: ImageNet (.npz, .pth), a network '
         'of ours (.safetensors), or "none"')
     add('--head-start', help='a network of ours (.safetensors) whose head is '
         'started from')
@@ -194,12 +196,16 @@ def replace_json(path, value):
     os.replace(temporary, path)
 
 
+def from_imagenet(path):
+    return path != 'none' and not (path or '').endswith('.safetensors')
+
+
 def initialise(model, args, photos, device, workers, progress):
     """ImageNet weights, batch norm, feature matching."""
     for path, part in ((args.start, ''), (args.head_start, 'head.')):
         if path and path.endswith('.safetensors'):
             print(export.import_matching(model, path, part))
-    if args.start and not args.start.endswith('.npz'):
+    if not from_imagenet(args.start):
         return
     source = start.Folded(voc.locate_weights(args.start), device)
     chosen = start.recipe(model, source)
@@ -259,15 +265,23 @@ class Trainer:
         torch.manual_seed(args.seed)
         random.seed(args.seed)
         root = voc.locate_voc(args.voc)
-        if not args.start or args.start.endswith('.npz'):
+        if from_imagenet(args.start):
             voc.locate_weights(args.start)
         self.folder.mkdir(parents=True, exist_ok=True)
         description = networks.load_description(args.network)
+        if args.classes:
+            description['classes'] = args.classes.split(',')
+            description['name'] = args.run
+        replace_json(self.folder / 'network.json', description)
         classes = description['classes']
-        self.photos = [p for which in TRAIN_LISTS
+        self.photos = [p for which in args.train
                        for p in voc.read_list(root, which, classes,
                                               args.limit)]
-        self.val = voc.read_list(root, VAL_LIST, classes, args.limit)
+        self.val = voc.read_list(root, args.val, classes, args.limit)
+        for name in classes:
+            if not any(classes.index(name) in p.labels for p in self.photos):
+                sys.exit(f'no object of class {name} in {args.train}')
+        args.batch = min(args.batch, len(self.photos))
         self.steps = len(self.photos) // args.batch
         print(f'{len(self.photos)} training images, {len(self.val)} to '
               f'measure on, {self.steps} steps an epoch, {self.device}')
@@ -335,7 +349,7 @@ class Trainer:
 
     def export(self, name, **notes):
         export.export_network(self.average.model, self.folder / name,
-                              trained_on=' + '.join(TRAIN_LISTS),
+                              trained_on=' + '.join(self.args.train),
                               epoch=self.epoch, **notes)
 
     def measure(self, photos, size):
@@ -419,8 +433,9 @@ class Trainer:
 
     def end_epoch(self, mean, seconds):
         size = self.plan[self.epoch][0]
-        entry = dict(epoch=self.epoch + 1, size='x'.join(map(str, size)), loss=mean[0],
-                     cls=mean[1], box=mean[2], seconds=round(seconds, 1))
+        entry = dict(epoch=self.epoch + 1, size='x'.join(map(str, size)),
+                     loss=mean[0], cls=mean[1], box=mean[2],
+                     seconds=round(seconds, 1))
         final = self.epoch + 1 == len(self.plan)
         self.epoch, self.step = self.epoch + 1, 0
         if self.epoch % self.args.val_every == 0 and not final:
@@ -446,7 +461,7 @@ class Trainer:
                                   results, self.model.classes,
                                   'comp4_det_val')
         replace_json(self.folder / 'val.json', table)
-        print(f'{VAL_LIST}, {len(self.val)} images, {size[0]}x{size[1]}, '
+        print(f'{self.args.val}, {len(self.val)} images, {size[0]}x{size[1]}, '
               f'float: mAP {100 * table["map_11"]:.2f} (11 points), '
               f'{100 * table["map_area"]:.2f} (area)', flush=True)
 

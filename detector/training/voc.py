@@ -63,9 +63,22 @@ def read_list(root, which, classes, limit=None):
     root = pathlib.Path(root)
     year, name = which.split('/')
     path = root / year / 'ImageSets' / 'Main' / f'{name}.txt'
+    if not path.exists():
+        sys.exit(f'{path}: no such image list')
     names = [line.split()[0] for line in path.read_text().splitlines()
              if line.strip()]
-    return [read_photo(root, year, n, classes) for n in names[:limit]]
+    if not names:
+        sys.exit(f'{path}: no images in this list')
+    photos = []
+    for name in names[:limit]:
+        try:
+            photos.append(read_photo(root, year, name, classes))
+        except (AttributeError, TypeError, ValueError, IndexError, OSError,
+                ElementTree.ParseError) as error:
+            sys.exit(f'{root / year}, image {name}: expected '
+                     'JPEGImages/NAME.jpg and Annotations/NAME.xml as in '
+                     f'Pascal VOC: {error}')
+    return photos
 
 
 def locate(argument, variable, default, what):
