@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "runtime/reading.h"
+
 namespace ocellus {
 namespace {
 
@@ -198,31 +200,33 @@ void Executor::RunTileOp(const StageRecord& stage, int32_t tile_row,
   const Interval out_columns = {columns.compute, columns.end};
   const Tensor<int8_t> output =
       View(op.output, out_rows, out_columns, columns.begin);
-  const auto input_view = [&](int32_t tensor, int32_t tiling, Interval in_rows,
-                              Interval in_columns) {
+  // What the op reads, less what lies outside the image: that is padding, at
+  // the image's borders only.
+  Corner corner;
+  const auto view_of = [&](int32_t tensor, int32_t tiling, bool second) {
+    const Shape in = model_->shape(tensor);
+    const Shape out = model_->shape(op.output);
+    const Reading down = ReadingOf(op, second, Axis::kRows, in, out);
+    const Reading across = ReadingOf(op, second, Axis::kColumns, in, out);
+    const Interval wanted_rows = down.Of(out_rows);
+    const Interval wanted_columns = across.Of(out_columns);
+    const Interval in_rows = wanted_rows.Within(in.h);
+    const Interval in_columns = wanted_columns.Within(in.w);
+    if (!second) {
+      corner = {.pad_top = in_rows.begin - wanted_rows.begin,
+                .pad_left = in_columns.begin - wanted_columns.begin,
+                .copy_y = out_rows.begin % down.factor,
+                .copy_x = out_columns.begin % across.factor};
+    }
     return View(tensor, in_rows, in_columns,
                 ColumnRanges(stage, tiling)[tile_column].begin);
   };
-  if (static_cast<OpKind>(op.kind) == OpKind::kAdd) {
-    RunKernel(op_index, 0, 0,
-              input_view(op.input, op.input_tiling, out_rows, out_columns),
-              input_view(op.input2, op.input2_tiling, out_rows, out_columns),
-              output);
-    return;
-  }
-  // What a convolution reads, less what lies outside the image: that is
-  // padding, at the image's borders only.
-  const Shape in = model_->shape(op.input);
-  const Interval wanted_rows =
-      InputOf(out_rows, op.kernel_h, op.stride_y, op.pad_top);
-  const Interval wanted_columns =
-      InputOf(out_columns, op.kernel_w, op.stride_x, op.pad_left);
-  const Interval in_rows = wanted_rows.Within(in.h);
-  const Interval in_columns = wanted_columns.Within(in.w);
-  RunKernel(op_index, in_rows.begin - wanted_rows.begin,
-            in_columns.begin - wanted_columns.begin,
-            input_view(op.input, op.input_tiling, in_rows, in_columns), {},
-            output);
+  const Tensor<const int8_t> input = view_of(op.input, op.input_tiling, false);
+  const Tensor<const int8_t> input2 =
+      op.input2 == format::kNoTensor
+          ? Tensor<const int8_t>()
+          : view_of(op.input2, op.input2_tiling, true);
+  RunKernel(op_index, corner, input, input2, output);
 }
 
 // Moves what a tile keeps of its left neighbour's columns to the front of each
@@ -254,8 +258,8 @@ void Executor::RunWholeOp(int32_t op_index) {
   const Tensor<int8_t> input2 = op.input2 == format::kNoTensor
                                     ? Tensor<int8_t>()
                                     : MutableTensor(op.input2);
-  RunKernel(op_index, op.pad_top, op.pad_left, tensor(op.input), input2,
-            MutableTensor(op.output));
+  RunKernel(op_index, {.pad_top = op.pad_top, .pad_left = op.pad_left},
+            tensor(op.input), input2, MutableTensor(op.output));
 }
 
 // Runs a convolution whose output overwrites its input, one output row at a
@@ -279,7 +283,8 @@ void Executor::RunOverInput(int32_t op_index) {
       std::memcpy(ring + (copied % slots) * row_bytes, input.Row(copied),
                   static_cast<std::size_t>(row_bytes));
     }
-    RunKernel(op_index, rows.begin - wanted.begin, op.pad_left,
+    RunKernel(op_index,
+              {.pad_top = rows.begin - wanted.begin, .pad_left = op.pad_left},
               {ring,
                {rows.end - rows.begin, in.w, in.c},
                row_bytes,
@@ -289,7 +294,7 @@ void Executor::RunOverInput(int32_t op_index) {
   }
 }
 
-void Executor::RunKernel(int32_t op_index, int32_t pad_top, int32_t pad_left,
+void Executor::RunKernel(int32_t op_index, Corner corner,
                          Tensor<const int8_t> input,
                          Tensor<const int8_t> input2, Tensor<int8_t> output) {
   const OpRecord& op = model_->ops()[op_index];
@@ -298,8 +303,8 @@ void Executor::RunKernel(int32_t op_index, int32_t pad_top, int32_t pad_left,
     case OpKind::kConv2d:
     case OpKind::kDepthwiseConv2d: {
       Conv2dParams params = ConvolutionParams(*model_, op);
-      params.pad_top = pad_top;
-      params.pad_left = pad_left;
+      params.pad_top = corner.pad_top;
+      params.pad_left = corner.pad_left;
       params.packed = packed_[op_index];
       ConvolutionKernel(*backend_, op)->run(params, input, output, scratch_);
       break;
@@ -319,7 +324,16 @@ void Executor::RunKernel(int32_t op_index, int32_t pad_top, int32_t pad_left,
           input, input2, output);
       break;
     case OpKind::kResizeNearest:
-      backend_->resize_nearest(input, output);
+      backend_->resize_nearest(
+          {
+              .factor_y =
+                  model_->shape(op.output).h / model_->shape(op.input).h,
+              .factor_x =
+                  model_->shape(op.output).w / model_->shape(op.input).w,
+              .first_y = corner.copy_y,
+              .first_x = corner.copy_x,
+          },
+          input, output);
       break;
   }
   if (observe_ != nullptr) observe_(observe_context_, op_index, true);

@@ -118,9 +118,15 @@ class Executor {
                    format::RangeRecord previous, format::RangeRecord columns);
   void RunWholeOp(int32_t op_index);
   void RunOverInput(int32_t op_index);
-  void RunKernel(int32_t op_index, int32_t pad_top, int32_t pad_left,
-                 Tensor<const int8_t> input, Tensor<const int8_t> input2,
-                 Tensor<int8_t> output);
+  // Where the first pixel of a view lies in its tensor.
+  struct Corner {
+    int32_t pad_top = 0;  // padding above and left of the input view
+    int32_t pad_left = 0;
+    int32_t copy_y = 0;  // which copy of its input pixel the output's is
+    int32_t copy_x = 0;
+  };
+  void RunKernel(int32_t op_index, Corner corner, Tensor<const int8_t> input,
+                 Tensor<const int8_t> input2, Tensor<int8_t> output);
   // Rows and columns of a tensor, where its buffer begins at `first_column`
   // unless it holds all columns.
   Tensor<int8_t> View(int32_t tensor, Interval rows, Interval columns,

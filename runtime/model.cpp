@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "runtime/interval.h"
+#include "runtime/reading.h"
 
 namespace ocellus {
 namespace {
@@ -236,8 +237,6 @@ class Validator {
       if (tiling.first_range + range_count > header_->ranges.count) {
         return false;
       }
-      // Halos cost some work again, not the whole many times over.
-      constexpr int64_t kMostRepeats = 16;
       const auto computed = [](const RangeRecord* range, uint32_t count) {
         int64_t sum = 0;
         for (uint32_t j = 0; j < count; ++j) {
@@ -248,9 +247,9 @@ class Validator {
       const RangeRecord* first = ranges() + tiling.first_range;
       const bool is_written = IsWrittenIn(stage, tiling.tensor);
       if (is_written &&
-          (computed(first, stage.tile_rows) > kMostRepeats * tensor.h ||
+          (computed(first, stage.tile_rows) > format::kMaxRepeats * tensor.h ||
            computed(first + stage.tile_rows, stage.tile_columns) >
-               kMostRepeats * tensor.w)) {
+               format::kMaxRepeats * tensor.w)) {
         return false;
       }
       const RangeRecord* rows = ranges() + tiling.first_range;
@@ -287,8 +286,6 @@ class Validator {
 
   // An op of a stage finds what each tile needs in the arena.
   Status CheckTiles(const OpRecord& op, const StageRecord& stage) const {
-    const auto kind = static_cast<OpKind>(op.kind);
-    if (kind == OpKind::kResizeNearest) return Status::kUnsupported;
     const auto stage_index = static_cast<uint32_t>(&stage - stages());
     const auto is_tiling = [&](uint16_t tiling, uint16_t tensor) {
       return tiling < header_->tilings.count &&
@@ -301,35 +298,32 @@ class Validator {
     }
     const RangeRecord* output =
         ranges() + tilings()[op.output_tiling].first_range;
-    const auto reads = [&](uint16_t tiling, const auto& input_of) {
+    const auto finds = [&](uint16_t tensor, uint16_t tiling, bool second) {
+      const Shape in = ShapeOf(tensors()[tensor]);
+      const Shape out = ShapeOf(tensors()[op.output]);
       const RangeRecord* input = ranges() + tilings()[tiling].first_range;
-      const int32_t count = stage.tile_rows + stage.tile_columns;
-      for (int32_t i = 0; i < count; ++i) {
-        if (output[i].compute == output[i].end) continue;
-        const Interval held = {input[i].begin, input[i].end};
-        const Interval written = {output[i].compute, output[i].end};
-        if (!held.Contains(input_of(written, i < stage.tile_rows))) {
-          return false;
+      const auto finds_along = [&](Axis axis, int32_t extent, int32_t first,
+                                   int32_t end) {
+        const Reading reading = ReadingOf(op, second, axis, in, out);
+        for (int32_t i = first; i < end; ++i) {
+          if (output[i].compute == output[i].end) continue;
+          const Interval held = {input[i].begin, input[i].end};
+          const Interval read =
+              reading.Of({output[i].compute, output[i].end}).Within(extent);
+          if (!held.Contains(read)) return false;
         }
-      }
-      return true;
+        return true;
+      };
+      const int32_t rows = stage.tile_rows;
+      return finds_along(Axis::kRows, in.h, 0, rows) &&
+             finds_along(Axis::kColumns, in.w, rows, rows + stage.tile_columns);
     };
-    if (kind == OpKind::kAdd) {
-      const auto same = [](Interval written, bool) { return written; };
-      return is_tiling(op.input2_tiling, op.input2) &&
-                     reads(op.input_tiling, same) &&
-                     reads(op.input2_tiling, same)
-                 ? Status::kOk
-                 : Status::kMalformed;
-    }
-    const TensorRecord& input = tensors()[op.input];
-    const auto window = [&](Interval written, bool is_row) {
-      return is_row ? InputOf(written, op.kernel_h, op.stride_y, op.pad_top)
-                          .Within(input.h)
-                    : InputOf(written, op.kernel_w, op.stride_x, op.pad_left)
-                          .Within(input.w);
-    };
-    return reads(op.input_tiling, window) ? Status::kOk : Status::kMalformed;
+    const bool finds_second = op.input2 == format::kNoTensor ||
+                              (is_tiling(op.input2_tiling, op.input2) &&
+                               finds(op.input2, op.input2_tiling, true));
+    return finds_second && finds(op.input, op.input_tiling, false)
+               ? Status::kOk
+               : Status::kMalformed;
   }
 
   Status CheckOp(const OpRecord& op) const {

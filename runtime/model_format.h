@@ -34,6 +34,9 @@ inline constexpr uint32_t kMaxStages = 256;
 inline constexpr uint32_t kMaxTiles = 2 * kMaxDimension;
 // Offsets into the arena, rounded up, fit an int32.
 inline constexpr uint32_t kMaxArenaBytes = (1u << 31) - 4096;
+// A stage computes rows (or columns) of a tensor this many times over: halos
+// cost some work again, not the whole without end.
+inline constexpr int64_t kMaxRepeats = 16;
 inline constexpr uint32_t kMaxTilings = 8192;
 inline constexpr uint32_t kMaxRanges = 1u << 20;
 

@@ -7,13 +7,24 @@
 
 namespace ocellus::kernels {
 
+struct ResizeNearestParams {
+  int32_t factor_y = 1;
+  int32_t factor_x = 1;
+  // Which of its pixel's copies output pixel (0, 0) is: not the first one,
+  // perhaps, in a tile.
+  int32_t first_y = 0;  // in [0, factor_y)
+  int32_t first_x = 0;
+};
+
 // Enlarges a feature map by whole factors, repeating pixels.
 //
 //   input   [H, W, C]
-//   output  [OH, OW, C], OH a multiple of H and OW of W; must not overlap input
+//   output  [OH, OW, C], must not overlap input
 //
-// output(y, x) = input(y / (OH / H), x / (OW / W)). Both have one quantisation.
-using ResizeNearestS8Fn = void(Tensor<const int8_t> input,
+// output(y, x) = input((first_y + y) / factor_y, (first_x + x) / factor_x),
+// which must lie in the input. Both have one quantisation.
+using ResizeNearestS8Fn = void(const ResizeNearestParams& params,
+                               Tensor<const int8_t> input,
                                Tensor<int8_t> output) noexcept;
 
 namespace reference {

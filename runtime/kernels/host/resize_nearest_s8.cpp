@@ -9,24 +9,31 @@ namespace ocellus::kernels::host {
 // Copies are all there is to do: no Highway here.
 ResizeNearestS8Fn ResizeNearestS8;
 
-void ResizeNearestS8(Tensor<const int8_t> input,
+void ResizeNearestS8(const ResizeNearestParams& params,
+                     Tensor<const int8_t> input,
                      Tensor<int8_t> output) noexcept {
-  const Shape in = input.shape;
-  const int32_t factor_y = output.shape.h / in.h;
-  const int32_t factor_x = output.shape.w / in.w;
-  const auto pixel_bytes = static_cast<std::size_t>(in.c);
-  for (int32_t y = 0; y < in.h; ++y) {
-    const int8_t* pixel = input.Row(y);
-    int8_t* out_row = output.Row(y * factor_y);
-    int8_t* out = out_row;
-    for (int32_t x = 0; x < in.w; ++x, pixel += in.c) {
-      for (int32_t i = 0; i < factor_x; ++i, out += in.c) {
-        std::memcpy(out, pixel, pixel_bytes);
+  const Shape out = output.shape;
+  const auto pixel_bytes = static_cast<std::size_t>(out.c);
+  int32_t copy_y = params.first_y;
+  for (int32_t y = 0, in_y = 0; y < out.h; ++y) {
+    int8_t* out_row = output.Row(y);
+    if (y > 0 && copy_y > 0) {
+      std::memcpy(out_row, output.Row(y - 1),
+                  static_cast<std::size_t>(out.w) * pixel_bytes);
+    } else {
+      const int8_t* pixel = input.Row(in_y);
+      int32_t copy_x = params.first_x;
+      for (int32_t x = 0; x < out.w; ++x, out_row += out.c) {
+        std::memcpy(out_row, pixel, pixel_bytes);
+        if (++copy_x == params.factor_x) {
+          copy_x = 0;
+          pixel += out.c;
+        }
       }
     }
-    for (int32_t i = 1; i < factor_y; ++i) {
-      std::memcpy(output.Row(y * factor_y + i), out_row,
-                  static_cast<std::size_t>(out - out_row));
+    if (++copy_y == params.factor_y) {
+      copy_y = 0;
+      ++in_y;
     }
   }
 }

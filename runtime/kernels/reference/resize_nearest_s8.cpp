@@ -5,16 +5,16 @@
 
 namespace ocellus::kernels::reference {
 
-void ResizeNearestS8(Tensor<const int8_t> input,
+void ResizeNearestS8(const ResizeNearestParams& params,
+                     Tensor<const int8_t> input,
                      Tensor<int8_t> output) noexcept {
   const Shape out = output.shape;
-  const int32_t factor_y = out.h / input.shape.h;
-  const int32_t factor_x = out.w / input.shape.w;
   for (int32_t y = 0; y < out.h; ++y) {
-    const int8_t* in_row = input.Row(y / factor_y);
+    const int8_t* in_row = input.Row((params.first_y + y) / params.factor_y);
     int8_t* out_row = output.Row(y);
     for (int32_t x = 0; x < out.w; ++x) {
-      std::memcpy(out_row + x * out.c, in_row + x / factor_x * out.c,
+      const int32_t in_x = (params.first_x + x) / params.factor_x;
+      std::memcpy(out_row + x * out.c, in_row + in_x * out.c,
                   static_cast<std::size_t>(out.c));
     }
   }

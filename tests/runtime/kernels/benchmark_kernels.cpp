@@ -164,7 +164,8 @@ class Benchmark {
     GuardedBuffer b(static_cast<std::size_t>(output.elements()));
     a.FillRandom(random_);
     const double ms = BestMs([&] {
-      backend_.resize_nearest(Tensor<const int8_t>(a.data<int8_t>(), input),
+      backend_.resize_nearest({.factor_y = 2, .factor_x = 2},
+                              Tensor<const int8_t>(a.data<int8_t>(), input),
                               Tensor<int8_t>(b.data<int8_t>(), output));
     });
     Report(name, input, output, 0, ms);

@@ -20,11 +20,26 @@ TEST(ResizeNearestS8Test, EqualsCaseWorkedByHand) {
   const std::vector<int8_t> input = {1, 2, -3, -4};
   ForEachBackend([&](const Backend& backend) {
     std::vector<int8_t> output(24);
-    backend.resize_nearest(Tensor<const int8_t>(input.data(), {1, 2, 2}),
+    backend.resize_nearest({.factor_y = 2, .factor_x = 3},
+                           Tensor<const int8_t>(input.data(), {1, 2, 2}),
                            Tensor<int8_t>(output.data(), {2, 6, 2}));
     EXPECT_THAT(output,
                 ElementsAre(1, 2, 1, 2, 1, 2, -3, -4, -3, -4, -3, -4,  //
                             1, 2, 1, 2, 1, 2, -3, -4, -3, -4, -3, -4));
+  });
+}
+
+// The last copy of the first row and the first of the second, less the first
+// copy of the first column.
+TEST(ResizeNearestS8Test, StartsATileAmongAPixelsCopies) {
+  const std::vector<int8_t> input = {1, 2, 3, 4};
+  ForEachBackend([&](const Backend& backend) {
+    std::vector<int8_t> output(6);
+    backend.resize_nearest(
+        {.factor_y = 2, .factor_x = 2, .first_y = 1, .first_x = 1},
+        Tensor<const int8_t>(input.data(), {2, 2, 1}),
+        Tensor<int8_t>(output.data(), {2, 3, 1}));
+    EXPECT_THAT(output, ElementsAre(1, 2, 2, 3, 4, 4));
   });
 }
 
@@ -34,8 +49,13 @@ TEST(ResizeNearestS8Test, EqualsReferenceOnRandomTensors) {
     std::mt19937 random(seed);
     const Shape in = {RandomInt(random, 1, 5), RandomInt(random, 1, 9),
                       RandomInt(random, 1, 40)};
-    const Shape out = {in.h * RandomInt(random, 1, 3),
-                       in.w * RandomInt(random, 1, 3), in.c};
+    ResizeNearestParams params = {.factor_y = RandomInt(random, 1, 3),
+                                  .factor_x = RandomInt(random, 1, 3)};
+    params.first_y = RandomInt(random, 0, params.factor_y - 1);
+    params.first_x = RandomInt(random, 0, params.factor_x - 1);
+    const Shape out = {
+        RandomInt(random, 1, in.h * params.factor_y - params.first_y),
+        RandomInt(random, 1, in.w * params.factor_x - params.first_x), in.c};
     const Layout in_layout = Layout::Random(random, in.h);
     const Layout out_layout = Layout::Random(random, out.h);
     GuardedBuffer input(in_layout.Bytes(in));
@@ -44,12 +64,12 @@ TEST(ResizeNearestS8Test, EqualsReferenceOnRandomTensors) {
     expected.FillRandom(random);
     GuardedBuffer before(expected.size());
     std::memcpy(before.bytes(), expected.bytes(), expected.size());
-    reference::ResizeNearestS8(in_layout.View(input, in),
+    reference::ResizeNearestS8(params, in_layout.View(input, in),
                                out_layout.View(expected, out));
     ForEachHostBackend([&](const Backend& backend) {
       GuardedBuffer output(expected.size());
       std::memcpy(output.bytes(), before.bytes(), before.size());
-      backend.resize_nearest(in_layout.View(input, in),
+      backend.resize_nearest(params, in_layout.View(input, in),
                              out_layout.View(output, out));
       ASSERT_EQ(std::memcmp(output.bytes(), expected.bytes(), output.size()),
                 0);
