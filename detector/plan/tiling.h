@@ -6,19 +6,9 @@
 #include <vector>
 
 #include "detector/graph/graph.h"
-#include "runtime/interval.h"
+#include "detector/plan/axis_tiles.h"
 
 namespace ocellus {
-
-// What of a tensor's rows (or columns) a tile finds in the arena, [begin, end),
-// and what of that it computes itself, [compute, end). See RangeRecord.
-struct TileRange {
-  int32_t begin = 0;
-  int32_t compute = 0;
-  int32_t end = 0;
-
-  friend bool operator==(const TileRange&, const TileRange&) = default;
-};
 
 // How one tensor is cut in a stage.
 struct TensorTiling {
@@ -60,24 +50,32 @@ enum class Keep : uint8_t {
 // is held in part, or an image that is there as a whole.
 enum class ImageFeed { kWhole, kRows };
 
-// Whether ops [first_op, end_op) can be a stage: convolutions and additions.
+// Whether ops [first_op, end_op) can be a stage.
 bool CanBeStage(const Graph& graph, int32_t first_op, int32_t end_op);
 
 // Cuts what the stage's last op writes into tile_rows x tile_columns tiles, and
 // finds from the back what each tile needs of every tensor before.
 //
-//   keep  by tensor of the graph; what is read outside of the stage keeps all
+//   keep  by tensor of the graph; what is read outside of the stage keeps all,
+//         and so does a fed image: its rows come only once
 //
 // There may be more tiles than rows or columns; the last ones are then empty.
 Stage TileByOutput(const Graph& graph, int32_t first_op, int32_t end_op,
                    int32_t tile_rows, int32_t tile_columns,
                    const std::vector<Keep>& keep, ImageFeed feed);
 
-// Streams rows: each tile row follows one more row of what the stage's first
-// op reads, and every op computes whatever that makes possible. Nothing is
-// computed twice, and every tensor keeps just the rows that are still needed.
+// Streams rows, one of each op at a time, see AxisTiles::RowByRow(). Each row
+// may be cut into `tile_columns` pieces of what the last op writes. If all
+// tensors keep all, nothing is computed twice.
 Stage StreamRows(const Graph& graph, int32_t first_op, int32_t end_op,
-                 ImageFeed feed);
+                 ImageFeed feed, int32_t tile_columns = 1);
+Stage StreamRows(const Graph& graph, int32_t first_op, int32_t end_op,
+                 ImageFeed feed, int32_t tile_columns,
+                 const std::vector<Keep>& keep);
+
+// Whether no op computes its rows or columns over more often than a model may
+// (format::kMaxRepeats).
+bool IsWithinRepeats(const Graph& graph, const Stage& stage);
 
 // Multiply-accumulate operations of an op under `stage`, which holds it.
 int64_t MacsInStage(const Graph& graph, const Stage& stage, int32_t op_index);
