@@ -12,6 +12,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
+import fake_quantise
 import ops
 
 BN_EPS = 1e-5
@@ -28,6 +29,7 @@ class ConvBn(nn.Module):
                               groups=groups, bias=False)
         self.bn = nn.BatchNorm2d(outputs, BN_EPS, BN_MOMENTUM)
         self.act = act
+        self.rounding = fake_quantise.Rounding()
         self.depthwise = groups == inputs and groups > 1
         self.fits_ops = outputs % ops.LANES == 0 and kernel <= 7
 
@@ -36,9 +38,12 @@ class ConvBn(nn.Module):
         if x.device.type == 'cpu' and x.dtype == torch.float32 and (
                 self.fits_ops and not torch.is_autocast_cpu_enabled()):
             fast = ops.load()
-        if not self.training:
-            return self.folded(x)
         conv = self.conv
+        if self.rounding.on:
+            return self.rounding(self.folded(
+                x, fast if self.training and self.depthwise else None))
+        if not self.training:
+            return self.rounding(self.folded(x))
         if fast and self.depthwise:
             x = fast.depthwise(x, conv.weight, conv.stride[0])
         else:
@@ -51,14 +56,21 @@ class ConvBn(nn.Module):
         x = self.bn(x)
         return F.relu6(x) if self.act else x
 
-    def folded(self, x):
+    def folded(self, x, fast=None):
         """The inference form: batch norm folded into the convolution."""
         conv, bn = self.conv, self.bn
         scale = bn.weight * torch.rsqrt(bn.running_var + bn.eps)
-        x = F.conv2d(x, conv.weight * scale[:, None, None, None],
-                     bn.bias - bn.running_mean * scale, conv.stride,
-                     conv.padding, 1, conv.groups)
-        return x.clamp_(0, 6) if self.act else x
+        weight = conv.weight * scale[:, None, None, None]
+        if self.rounding.on:
+            weight = fake_quantise.round_weights(weight)
+        bias = bn.bias - bn.running_mean * scale
+        if fast:
+            x = fast.depthwise(x, weight, conv.stride[0]) + (
+                bias[:, None, None])
+        else:
+            x = F.conv2d(x, weight, bias, conv.stride, conv.padding, 1,
+                         conv.groups)
+        return x.clamp(0, 6) if self.act else x
 
 
 class InvertedResidual(nn.Module):
@@ -71,13 +83,15 @@ class InvertedResidual(nn.Module):
         if kernel != 1:
             self.depthwise = ConvBn(hidden, hidden, kernel, stride, hidden)
         self.project = ConvBn(hidden, outputs, act=False)
+        if self.residual:
+            self.sum = fake_quantise.Rounding()
 
     def forward(self, x):
         y = x
         for name in ('expand', 'depthwise', 'project'):
             if hasattr(self, name):
                 y = getattr(self, name)(y)
-        return x + y if self.residual else y
+        return self.sum(x + y) if self.residual else y
 
 
 class Separable(nn.Module):
@@ -92,6 +106,20 @@ class Separable(nn.Module):
         return self.pointwise(self.depthwise(x))
 
 
+class Prediction(nn.Conv2d):
+    """Pointwise, with a bias, without batch norm or activation."""
+
+    def __init__(self, inputs, outputs):
+        super().__init__(inputs, outputs, 1)
+        self.rounding = fake_quantise.Rounding()
+
+    def forward(self, x):
+        weight = self.weight
+        if self.rounding.on:
+            weight = fake_quantise.round_weights(weight)
+        return self.rounding(F.conv2d(x, weight, self.bias))
+
+
 class Head(nn.Module):
     def __init__(self, channels, width, kernel, tower_depth, classes):
         super().__init__()
@@ -103,10 +131,12 @@ class Head(nn.Module):
         self.tower = nn.ModuleList(
             nn.ModuleList(Separable(width, kernel) for _ in range(tower_depth))
             for _ in range(levels))
+        self.sum = nn.ModuleList(
+            fake_quantise.Rounding() for _ in range(levels - 1))
         self.cls = nn.ModuleList(
-            nn.Conv2d(width, classes, 1) for _ in range(levels))
+            Prediction(width, classes) for _ in range(levels))
         self.box = nn.ModuleList(
-            nn.Conv2d(width, 4, 1) for _ in range(levels))
+            Prediction(width, 4) for _ in range(levels))
         for layer in self.cls:
             nn.init.normal_(layer.weight, std=0.01)
             nn.init.constant_(layer.bias, -math.log((1 - 0.01) / 0.01))
@@ -119,7 +149,8 @@ class Head(nn.Module):
         pyramid = [lateral(x) for lateral, x in zip(self.lateral, features)]
         for level in reversed(range(len(self.fuse))):
             up = F.interpolate(pyramid[level + 1], scale_factor=2.0)
-            pyramid[level] = self.fuse[level](pyramid[level] + up)
+            pyramid[level] = self.fuse[level](
+                self.sum[level](pyramid[level] + up))
         outputs = []
         for level, x in enumerate(pyramid):
             for layer in self.tower[level]:

@@ -17,6 +17,7 @@ import torch
 import augment
 import evaluate
 import export
+import fake_quantise
 import loss as losses
 import network as networks
 import replicas
@@ -153,6 +154,32 @@ def main():
     same = all(len(a[1]) == len(b[1]) and np.allclose(a[1], b[1], atol=1e-4)
                for a, b in zip(results, again))
     check('an exported file detects the same', same)
+
+    def normal():
+        return networks.normalise(images, DESCRIPTION)
+
+    with torch.no_grad():
+        plain = networks.flatten(model.eval()(normal()), model.strides)[0]
+    fake_quantise.begin([model, other], [normal()])
+    for step in range(10):
+        team.gradient(images, objects)
+        for group in optimiser.param_groups:
+            group['lr'] = 1e-4
+        optimiser.step()
+    with torch.no_grad():
+        rounded = networks.flatten(model.eval()(normal()), model.strides)[0]
+    step = model.head.cls[0].rounding
+    step = (step.high - step.low) / 255
+    levels = networks.flatten(model(normal()), model.strides)[0][:, :36] / step
+    moved = (rounded - plain).abs().mean().item()
+    check(f'logits move by {moved:.3f} when rounded, and stay on the int8 grid',
+          0 < moved < 0.5 and
+          (levels - levels.round()).abs().max().item() < 1e-2)
+    results = evaluate.detect(model, photos, (SIZE, SIZE))
+    rounded_map = evaluate.score(photos, results,
+                                 DESCRIPTION['classes'])['map_11']
+    check(f'mAP {rounded_map:.3f} after learning with rounding',
+          rounded_map > 0.9)
     empty = losses.detection_loss(
         torch.zeros(1, 4, 3), torch.ones(1, 4, 4), torch.zeros(4, 2),
         torch.zeros(0, 6))[0]

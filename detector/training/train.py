@@ -35,6 +35,7 @@ import tqdm
 import augment
 import evaluate
 import export
+import fake_quantise
 import loss as losses
 import network as networks
 import ops
@@ -42,6 +43,7 @@ import replicas
 import start
 import voc
 
+RANGE_BATCHES = 12  # of which values' ranges are learned
 HERE = pathlib.Path(__file__).resolve().parent
 
 
@@ -72,6 +74,8 @@ def parse_arguments(argv=None):
     add('--mosaic', type=float, default=0.5, help='probability')
     add('--plain', type=float, default=0.25,
         help='last part of the epochs without mosaic')
+    add('--quantise', type=int, default=2, help='round as int8 does in this '
+        'many last epochs')
     add('--freeze', type=int, default=0,
         help='do not train the stem and this many blocks ...')
     add('--freeze-from', type=int, default=0, help='... from this epoch on')
@@ -371,6 +375,28 @@ class Trainer:
             model.freeze(frozen)
             model.train()
 
+    def quantise(self):
+        """From the averaged weights on, rounds, when the time has come."""
+        average = self.average.model
+        models = self.replicas.models
+        if (self.epoch + self.args.quantise < len(self.plan) or
+                models[0].stem.rounding.on):
+            return
+        for model in models:
+            model.load_state_dict(average.state_dict())
+        rng = np.random.default_rng(self.args.seed)
+        batches = (augment.make_batch(
+            self.photos, rng.integers(0, len(self.photos), 32),
+            self.plan[self.epoch][0], 0.0, rng)[0]
+            for _ in range(RANGE_BATCHES))
+        fake_quantise.begin(
+            [average, *models],
+            (networks.normalise(torch.from_numpy(images).to(self.device),
+                                average.description) for images in batches))
+        print('rounding as int8 does from here on', flush=True)
+        for model in models:
+            model.train()
+
     def train_step(self, batch):
         images, objects = batch
         total = len(self.plan)
@@ -401,7 +427,9 @@ class Trainer:
                             initial=self.epoch * self.steps + self.step)
         while self.epoch < len(self.plan):
             self.freeze()
-            began, first, sums, count = time.time(), self.step, 0.0, 0
+            self.quantise()
+            began, first = time.time(), self.step
+            sums, count = np.zeros(4), 0
             while self.step < self.steps:
                 values = self.train_step(loader.get())
                 self.step += 1
