@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "runtime/kernels/channel_pairs.h"
 #include "runtime/reading.h"
 
 namespace ocellus {
@@ -49,9 +50,29 @@ Conv2dParams ConvolutionParams(const Model& model, const OpRecord& op) {
       .activation_min = op.activation_min,
       .activation_max = op.activation_max,
       .weights = model.Data<int8_t>(op.weights_offset),
+      .weight_layout = static_cast<format::WeightLayout>(op.weight_layout),
       .bias = model.Data<int32_t>(op.bias_offset),
       .requant = model.Data<float>(op.requant_offset),
   };
+}
+
+// Values that one output channel of a convolution sums up.
+int32_t Depth(const Model& model, const OpRecord& op) {
+  return op.kernel_h * op.kernel_w * model.shape(op.input).c;
+}
+
+// Whether the op's weights are in pairs that its kernel does not read.
+bool MustUnpair(const Conv2dKernel& kernel, const OpRecord& op) {
+  return !kernel.reads_channel_pairs &&
+         op.weight_layout ==
+             static_cast<uint8_t>(format::WeightLayout::kChannelPairs);
+}
+
+std::size_t UnpairedBytes(const Model& model, const Conv2dKernel& kernel,
+                          const OpRecord& op) {
+  if (!MustUnpair(kernel, op)) return 0;
+  return static_cast<std::size_t>(Depth(model, op)) *
+         static_cast<std::size_t>(model.shape(op.output).c);
 }
 
 std::size_t PackedBytes(const Model& model, const Conv2dKernel& kernel,
@@ -71,11 +92,12 @@ std::size_t ArenaUse::total_bytes() const {
 ArenaUse Executor::MeasureArena(const Model& model, const Backend& backend) {
   ArenaUse use;
   use.activation_bytes = model.header().arena_bytes;
-  use.packed_bytes = RoundUp(model.ops().size() * sizeof(const std::byte*));
+  use.packed_bytes = RoundUp(model.ops().size() * sizeof(OpWeights));
   for (const OpRecord& op : model.ops()) {
     const Conv2dKernel* kernel = ConvolutionKernel(backend, op);
     if (kernel == nullptr) continue;
-    use.packed_bytes += RoundUp(PackedBytes(model, *kernel, op));
+    use.packed_bytes += RoundUp(UnpairedBytes(model, *kernel, op)) +
+                        RoundUp(PackedBytes(model, *kernel, op));
     if (kernel->scratch_bytes != nullptr) {
       use.scratch_bytes = std::max(
           use.scratch_bytes,
@@ -99,18 +121,28 @@ Status Executor::Prepare(const Model& model, const Backend& backend,
   arena_ = arena.data();
   scratch_ = arena_ + RoundUp(use.activation_bytes);
   std::byte* packed_begin = scratch_ + RoundUp(use.scratch_bytes);
-  packed_ = reinterpret_cast<const std::byte**>(packed_begin);
+  weights_ = reinterpret_cast<OpWeights*>(packed_begin);
   std::byte* next =
-      packed_begin + RoundUp(model.ops().size() * sizeof(const std::byte*));
+      packed_begin + RoundUp(model.ops().size() * sizeof(OpWeights));
   for (std::size_t i = 0; i < model.ops().size(); ++i) {
     const OpRecord& op = model.ops()[i];
+    weights_[i] = {model.Data<int8_t>(op.weights_offset), nullptr};
     const Conv2dKernel* kernel = ConvolutionKernel(backend, op);
-    const std::size_t bytes =
-        kernel == nullptr ? 0 : PackedBytes(model, *kernel, op);
-    packed_[i] = bytes == 0 ? nullptr : next;
+    if (kernel == nullptr) continue;
+    Conv2dParams params = ConvolutionParams(model, op);
+    if (MustUnpair(*kernel, op)) {
+      auto* plain = reinterpret_cast<int8_t*>(next);
+      kernels::UnpairWeights(model.Data<uint16_t>(op.weights_offset),
+                             Depth(model, op), model.shape(op.output).c, plain);
+      weights_[i].weights = params.weights = plain;
+      params.weight_layout = format::WeightLayout::kPlain;
+      next += RoundUp(UnpairedBytes(model, *kernel, op));
+    }
+    const std::size_t bytes = PackedBytes(model, *kernel, op);
     if (bytes == 0) continue;
-    kernel->pack(ConvolutionParams(model, op), model.shape(op.input).c,
-                 model.shape(op.output).c, next);
+    weights_[i].packed = next;
+    kernel->pack(params, model.shape(op.input).c, model.shape(op.output).c,
+                 next);
     next += RoundUp(bytes);
   }
   return Status::kOk;
@@ -305,7 +337,8 @@ void Executor::RunKernel(int32_t op_index, Corner corner,
       Conv2dParams params = ConvolutionParams(*model_, op);
       params.pad_top = corner.pad_top;
       params.pad_left = corner.pad_left;
-      params.packed = packed_[op_index];
+      params.weights = weights_[op_index].weights;
+      params.packed = weights_[op_index].packed;
       ConvolutionKernel(*backend_, op)->run(params, input, output, scratch_);
       break;
     }

@@ -17,7 +17,7 @@ namespace ocellus {
 struct ArenaUse {
   std::size_t activation_bytes = 0;  // as the model's memory plan says
   std::size_t scratch_bytes = 0;     // the backend's, for its greediest op
-  std::size_t packed_bytes = 0;      // weights the backend rearranges
+  std::size_t packed_bytes = 0;      // weights rearranged for the backend
 
   // Each part rounded up to Executor::kArenaAlignment.
   std::size_t total_bytes() const;
@@ -127,6 +127,11 @@ class Executor {
   };
   void RunKernel(int32_t op_index, Corner corner, Tensor<const int8_t> input,
                  Tensor<const int8_t> input2, Tensor<int8_t> output);
+  struct OpWeights {
+    const int8_t* weights;    // in the model, or unpaired in the arena
+    const std::byte* packed;  // what the kernel's pack() wrote, or null
+  };
+
   // Rows and columns of a tensor, where its buffer begins at `first_column`
   // unless it holds all columns.
   Tensor<int8_t> View(int32_t tensor, Interval rows, Interval columns,
@@ -137,9 +142,9 @@ class Executor {
   const Backend* backend_ = nullptr;
   std::byte* arena_ = nullptr;
   std::byte* scratch_ = nullptr;
-  const std::byte** packed_ = nullptr;  // per op, null where there are none
-  int32_t rows_fed_ = 0;                // of the image
-  int32_t tile_rows_done_ = 0;          // of the stage that reads the image
+  OpWeights* weights_ = nullptr;  // per op
+  int32_t rows_fed_ = 0;          // of the image
+  int32_t tile_rows_done_ = 0;    // of the stage that reads the image
   Observe* observe_ = nullptr;
   void* observe_context_ = nullptr;
 };

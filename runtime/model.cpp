@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "runtime/interval.h"
+#include "runtime/kernels/channel_pairs.h"
 #include "runtime/reading.h"
 
 namespace ocellus {
@@ -18,6 +19,12 @@ using format::Section;
 using format::StageRecord;
 using format::TensorRecord;
 using format::TilingRecord;
+using format::WeightLayout;
+
+// |input - zero_point| <= 255 and |weight| <= 128, and sums stay in int32.
+constexpr uint64_t kLargestProduct = 255 * 128;
+constexpr uint64_t kLargestDepth =
+    std::numeric_limits<int32_t>::max() / kLargestProduct;
 
 struct ByteRange {
   uint64_t begin;
@@ -382,7 +389,7 @@ class Validator {
     const uint64_t inputs_per_sum =
         depthwise ? taps : taps * static_cast<uint64_t>(input.c);
     const uint64_t channels = static_cast<uint64_t>(output.c);
-    if (!Fits(op.weights_offset, inputs_per_sum * channels, 1) ||
+    if (!WeightsAreSound(op, inputs_per_sum, output.c, depthwise) ||
         !Fits(op.bias_offset, channels * sizeof(int32_t), alignof(int32_t)) ||
         !Fits(op.requant_offset, channels * sizeof(float), alignof(float))) {
       return Status::kMalformed;
@@ -392,9 +399,8 @@ class Validator {
       return status;
     }
 
-    // |input - zero_point| <= 255 and |weight| <= 128.
-    const int64_t largest_sum =
-        static_cast<int64_t>(inputs_per_sum) * 255 * 128;
+    const auto largest_sum =
+        static_cast<int64_t>(inputs_per_sum * kLargestProduct);
     const auto* bias =
         reinterpret_cast<const int32_t*>(blob_.data() + op.bias_offset);
     const auto* requant =
@@ -407,6 +413,24 @@ class Validator {
       if (!IsPositiveFinite(requant[c])) return Status::kMalformed;
     }
     return Status::kOk;
+  }
+
+  bool WeightsAreSound(const OpRecord& op, uint64_t depth, int32_t channels,
+                       bool depthwise) const {
+    if (op.weight_layout == static_cast<uint8_t>(WeightLayout::kPlain)) {
+      return Fits(op.weights_offset, depth * static_cast<uint64_t>(channels),
+                  1);
+    }
+    // The depth of a sum that cannot leave int32 fits one.
+    return op.weight_layout ==
+               static_cast<uint8_t>(WeightLayout::kChannelPairs) &&
+           !depthwise && depth <= kLargestDepth &&
+           Fits(op.weights_offset,
+                kernels::PairedBytes(static_cast<int32_t>(depth), channels),
+                sizeof(uint32_t)) &&
+           kernels::PairsAreExact(reinterpret_cast<const uint16_t*>(
+                                      blob_.data() + op.weights_offset),
+                                  static_cast<int32_t>(depth), channels);
   }
 
   Status CheckPlacement(const OpRecord& op, const TensorRecord& input,

@@ -95,6 +95,14 @@ inline constexpr uint8_t kOpKinds = 4;
 
 inline constexpr uint16_t kNoTensor = 0xFFFF;
 
+// How the weights of a convolution lie in the blob.
+enum class WeightLayout : uint8_t {
+  // kConv2d: int8 [O, KH, KW, I]; kDepthwiseConv2d: int8 [KH, KW, C].
+  kPlain = 0,
+  // kConv2d only, for the Cortex-M7: see kernels/channel_pairs.h.
+  kChannelPairs = 1,
+};
+
 // One operator. Fields an op kind does not use are zero (tensors: kNoTensor).
 struct OpRecord {
   uint8_t kind;  // OpKind
@@ -104,13 +112,12 @@ struct OpRecord {
   uint8_t stride_x;
   uint8_t pad_top;
   uint8_t pad_left;
-  uint8_t reserved0;
-  uint16_t input;   // first input
-  uint16_t input2;  // second addend of kAdd
+  uint8_t weight_layout;  // WeightLayout
+  uint16_t input;         // first input
+  uint16_t input2;        // second addend of kAdd
   uint16_t output;
   int8_t activation_min;  // clamp of the output, in its quantised units
   int8_t activation_max;
-  // kConv2d: int8 [O, KH, KW, I]; kDepthwiseConv2d: int8 [KH, KW, C].
   uint32_t weights_offset;
   uint32_t bias_offset;     // int32 [O], at scale input_scale * weight_scale
   uint32_t requant_offset;  // float [O], accumulator to output scale

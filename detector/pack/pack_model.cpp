@@ -7,6 +7,7 @@
 #include <string>
 
 #include "detector/compile_error.h"
+#include "runtime/kernels/channel_pairs.h"
 #include "runtime/model.h"
 
 namespace ocellus {
@@ -104,6 +105,27 @@ struct TilingTable {
   }
 };
 
+// For the Cortex-M7 in pairs of channels, if they can be paired.
+void AppendWeights(const Graph& graph, const GraphOp& op,
+                   const std::vector<int8_t>& weights, Target target,
+                   BlobWriter* blob, format::OpRecord* record) {
+  if (target == Target::kCortexM7 && op.kind == format::OpKind::kConv2d) {
+    const int32_t outputs = graph.shape(op.output).c;
+    const auto depth = static_cast<int32_t>(graph.MacsPerPixel(op) / outputs);
+    std::vector<uint16_t> paired(kernels::PairedBytes(depth, outputs) /
+                                 sizeof(uint16_t));
+    if (kernels::PairWeights(weights.data(), depth, outputs, paired.data())) {
+      record->weight_layout =
+          static_cast<uint8_t>(format::WeightLayout::kChannelPairs);
+      record->weights_offset = blob->Append(std::span<const uint16_t>(paired),
+                                            format::kBlobAlignment);
+      return;
+    }
+  }
+  record->weights_offset =
+      blob->Append(std::span(weights), format::kBlobAlignment);
+}
+
 uint16_t TensorIndex(int32_t tensor) {
   return tensor == kNone ? format::kNoTensor : static_cast<uint16_t>(tensor);
 }
@@ -112,7 +134,7 @@ uint16_t TensorIndex(int32_t tensor) {
 
 std::vector<uint8_t> PackModel(const Graph& graph,
                                const QuantizedGraph& quantized,
-                               const MemoryPlan& plan) {
+                               const MemoryPlan& plan, Target target) {
   if (graph.tensors.size() > format::kMaxTensors ||
       graph.ops.size() > format::kMaxOps) {
     throw CompileError(graph.name + ": more tensors or operators than " +
@@ -164,8 +186,7 @@ std::vector<uint8_t> PackModel(const Graph& graph,
     record.kernel_h = record.kernel_w = static_cast<uint8_t>(op.kernel);
     record.stride_y = record.stride_x = static_cast<uint8_t>(op.stride);
     record.pad_top = record.pad_left = static_cast<uint8_t>(op.pad);
-    record.weights_offset =
-        blob.Append(std::span(values.weights), format::kBlobAlignment);
+    AppendWeights(graph, op, values.weights, target, &blob, &record);
     record.bias_offset = blob.Append(std::span(values.bias), sizeof(int32_t));
     record.requant_offset =
         blob.Append(std::span(values.requant), sizeof(float));

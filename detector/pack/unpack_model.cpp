@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "detector/compile_error.h"
+#include "runtime/kernels/channel_pairs.h"
 
 namespace ocellus {
 
@@ -80,10 +81,19 @@ UnpackedModel UnpackModel(const Model& model) {
     op.pad = record.pad_top;
     const int32_t outputs = graph.shape(op.output).c;
     const int64_t weights = graph.MacsPerPixel(op);
-    const auto* first_weight = model.Data<int8_t>(record.weights_offset);
     const auto* first_bias = model.Data<int32_t>(record.bias_offset);
     const auto* first_requant = model.Data<float>(record.requant_offset);
-    values.weights.assign(first_weight, first_weight + weights);
+    if (record.weight_layout ==
+        static_cast<uint8_t>(format::WeightLayout::kChannelPairs)) {
+      values.weights.resize(static_cast<std::size_t>(weights));
+      kernels::UnpairWeights(model.Data<uint16_t>(record.weights_offset),
+                             static_cast<int32_t>(weights / outputs), outputs,
+                             values.weights.data());
+      unpacked.target = Target::kCortexM7;
+    } else {
+      const auto* first_weight = model.Data<int8_t>(record.weights_offset);
+      values.weights.assign(first_weight, first_weight + weights);
+    }
     values.bias.assign(first_bias, first_bias + outputs);
     values.requant.assign(first_requant, first_requant + outputs);
   }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "detector/graph/graph.h"
+#include "detector/pack/pack_model.h"
 #include "detector/quantize/quantize.h"
 #include "runtime/model.h"
 
@@ -13,6 +14,7 @@ struct UnpackedModel {
   // empty here.
   Graph graph;
   QuantizedGraph quantized;
+  Target target = Target::kAny;  // what its weights were laid out for
 };
 
 // PackModel() on the result, with the same plan, gives the same bytes. Throws

@@ -19,6 +19,9 @@ struct Backend {
 // Plain loops: the definition of every answer.
 const Backend& ReferenceBackend();
 
+// For the Cortex-M7. Elsewhere it runs as well, slowly, to be tested.
+const Backend& CortexM7Backend();
+
 // SIMD for desktop processors, the best that this one has. In the library
 // ocellus::runtime_host, not on the board.
 const Backend& HostBackend();

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "runtime/model_format.h"
 #include "runtime/tensor.h"
 
 namespace ocellus::kernels {
@@ -22,16 +23,18 @@ struct Conv2dParams {
   int32_t output_zero_point = 0;
   int32_t activation_min = -128;
   int32_t activation_max = 127;
-  const int8_t* weights = nullptr;  // as in the model, see below
-  const int32_t* bias = nullptr;    // [O]
-  const float* requant = nullptr;   // [O], accumulator to output scale
-  const void* packed = nullptr;     // what Pack wrote, or null
+  const int8_t* weights = nullptr;  // see below
+  format::WeightLayout weight_layout = format::WeightLayout::kPlain;
+  const int32_t* bias = nullptr;   // [O]
+  const float* requant = nullptr;  // [O], accumulator to output scale
+  const void* packed = nullptr;    // what Pack wrote, or null
 };
 
 // 2-D convolution: int8 data, int32 sums.
 //
 //   input           [H, W, I]
-//   params.weights  [O, KH, KW, I], zero point 0
+//   params.weights  [O, KH, KW, I], zero point 0; in channel pairs only for a
+//                   kernel that reads_channel_pairs
 //   output          [OH, OW, O], must not overlap input
 //   scratch         Conv2dKernel::scratch_bytes, aligned to 16 bytes
 //
@@ -66,6 +69,8 @@ struct Conv2dKernel {
   // views of them need no more. Null: none.
   std::size_t (*scratch_bytes)(const Conv2dParams& params, Shape input,
                                Shape output) = nullptr;
+  // Whether it takes weights of WeightLayout::kChannelPairs too.
+  bool reads_channel_pairs = false;
 };
 
 namespace reference {

@@ -21,13 +21,21 @@ using format::OpKind;
 using format::OpRecord;
 using format::TensorRecord;
 
+std::vector<uint8_t> PackTiny(Target target) {
+  const NetworkDescription network = TinyNetwork();
+  const Graph graph = BuildGraph(network, RandomWeights(3));
+  const CompiledModel compiled =
+      Compile(graph, RandomImages(network.input, 1, 3), nullptr);
+  return PackModel(graph, compiled.quantized, compiled.plan, target);
+}
+
 const std::vector<uint8_t>& TinyBlob() {
-  static const std::vector<uint8_t> blob = [] {
-    const NetworkDescription network = TinyNetwork();
-    return Compile(BuildGraph(network, RandomWeights(3)),
-                   RandomImages(network.input, 1, 3), nullptr)
-        .blob;
-  }();
+  static const std::vector<uint8_t> blob = PackTiny(Target::kAny);
+  return blob;
+}
+
+const std::vector<uint8_t>& PairedBlob() {
+  static const std::vector<uint8_t> blob = PackTiny(Target::kCortexM7);
   return blob;
 }
 
@@ -225,6 +233,41 @@ TEST(Model, RefusesSumsThatCouldOverflow) {
   EXPECT_EQ(status, Status::kOverflow);
 }
 
+TEST(Model, RefusesContradictingChannelPairs) {
+  const auto first_op = [](std::vector<uint8_t>* blob) {
+    const auto* header = reinterpret_cast<const Header*>(blob->data());
+    return reinterpret_cast<OpRecord*>(blob->data() + header->ops.offset);
+  };
+  const std::vector<std::function<void(std::vector<uint8_t>*)>> changes = {
+      [&](auto* blob) { first_op(blob)->weight_layout = 2; },
+      [&](auto* blob) { first_op(blob)->weights_offset += 2; },
+      [&](auto* blob) {
+        first_op(blob)->weights_offset =
+            static_cast<uint32_t>(blob->size() - 16);
+      },
+      [&](auto* blob) {
+        first_op(blob)->kind = static_cast<uint8_t>(OpKind::kDepthwiseConv2d);
+      },
+      // The second channel of a pair as 128.
+      [&](auto* blob) {
+        const uint16_t value = 0x7FFF;
+        std::memcpy(blob->data() + first_op(blob)->weights_offset, &value,
+                    sizeof(value));
+      },
+  };
+  Model model;
+  std::vector<uint8_t> untouched = PairedBlob();
+  ASSERT_EQ(first_op(&untouched)->weight_layout,
+            static_cast<uint8_t>(format::WeightLayout::kChannelPairs));
+  ASSERT_EQ(Model::Parse(untouched, &model), Status::kOk);
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    std::vector<uint8_t> blob = PairedBlob();
+    changes[i](&blob);
+    Seal(&blob);
+    EXPECT_EQ(Model::Parse(blob, &model), Status::kMalformed) << "change " << i;
+  }
+}
+
 TEST(Model, RefusesContradictingAdditionsAndResizes) {
   const std::vector<std::function<void(OpRecord*)>> changes = {
       [](OpRecord* op) { op->input2 = format::kNoTensor; },
@@ -246,11 +289,12 @@ TEST(Model, RefusesContradictingAdditionsAndResizes) {
 
 // What Parse() accepts must run without a read or write out of bounds,
 // whatever it computes: ASan and UBSan judge.
-TEST(Model, RunsWhateverItAccepts) {
+void ExpectToRunWhateverIsAccepted(const std::vector<uint8_t>& sound_blob,
+                                   const Backend& backend) {
   std::mt19937 random(20);
   int accepted = 0;
   for (int trial = 0; trial < 1500; ++trial) {
-    std::vector<uint8_t> blob = TinyBlob();
+    std::vector<uint8_t> blob = sound_blob;
     const auto* header = reinterpret_cast<const Header*>(blob.data());
     // Aim at records and header, where the structure is.
     const uint32_t records = header->tensors.offset;
@@ -266,19 +310,26 @@ TEST(Model, RunsWhateverItAccepts) {
     Seal(&blob);
     Model model;
     if (Model::Parse(blob, &model) != Status::kOk) continue;
-    const ArenaUse use = Executor::MeasureArena(model, ReferenceBackend());
+    const ArenaUse use = Executor::MeasureArena(model, backend);
     if (use.total_bytes() > (64u << 20)) continue;
     ++accepted;
     AlignedArena arena(use.total_bytes());
     std::memset(arena.span().data(), 0, arena.span().size());
     Executor executor;
-    ASSERT_EQ(executor.Prepare(model, ReferenceBackend(), arena.span()),
-              Status::kOk)
+    ASSERT_EQ(executor.Prepare(model, backend, arena.span()), Status::kOk)
         << "trial " << trial;
     executor.Invoke();
   }
   // Otherwise the test would show nothing.
   EXPECT_GT(accepted, 50);
+}
+
+TEST(Model, RunsWhateverItAccepts) {
+  ExpectToRunWhateverIsAccepted(TinyBlob(), ReferenceBackend());
+}
+
+TEST(Model, RunsWhateverItAcceptsOnTheCortexM7) {
+  ExpectToRunWhateverIsAccepted(PairedBlob(), CortexM7Backend());
 }
 
 TEST(Crc32, GivesTheStandardCheckValue) {

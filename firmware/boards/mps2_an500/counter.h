@@ -5,13 +5,17 @@
 
 namespace ocellus::an500 {
 
-// Instructions run so far, exactly, if QEMU runs with -icount shift=10: each
-// then takes 1024 ns of its clock, 25.6 ticks of this counter at 25 MHz. Wraps
-// after 2^32 ticks, so subtract readings less than 168 million instructions
-// apart as TicksSince() does.
-uint32_t Ticks();
+// A moment, by two clocks of QEMU's, which with -icount shift=10 counts 1024 ns
+// for each instruction: one at 25 MHz, that wraps every 168 million
+// instructions, and one at 100 Hz, to tell how often.
+struct Moment {
+  uint32_t ticks;
+  uint32_t hundredths;
+};
 
-// Instructions from `*ticks` to now; advances `*ticks`.
-uint32_t InstructionsSince(uint32_t* ticks);
+Moment Now();
+
+// Instructions from `*since` to now, exactly; `*since` becomes now.
+uint64_t InstructionsSince(Moment* since);
 
 }  // namespace ocellus::an500

@@ -34,7 +34,7 @@ struct Program {
   Executor executor;
   std::array<char, 512> command_line;
   std::array<uint64_t, kMaxOps> op_instructions;
-  uint32_t ticks = 0;
+  Moment moment = {};
   uint64_t instructions = 0;
 };
 Program program;
@@ -140,7 +140,7 @@ std::span<std::byte> PrepareArena(const Backend& backend) {
 }
 
 void CountOp(void*, int32_t op_index, bool done) {
-  const uint32_t instructions = InstructionsSince(&program.ticks);
+  const uint64_t instructions = InstructionsSince(&program.moment);
   program.instructions += instructions;
   if (done && op_index < kMaxOps) {
     program.op_instructions[op_index] += instructions;
@@ -154,15 +154,15 @@ void RunFrame(HostFile& frames) {
   const auto row_bytes = static_cast<std::size_t>(shape.w * shape.c);
   executor.Begin();
   program.instructions = 0;
-  program.ticks = Ticks();
+  program.moment = Now();
   for (int32_t y = 0; y < shape.h; ++y) {
     frames.Read(
         std::as_writable_bytes(std::span(executor.NextInputRow(), row_bytes)));
     executor.CommitInputRow();
-    program.instructions += InstructionsSince(&program.ticks);
+    program.instructions += InstructionsSince(&program.moment);
   }
   executor.Finish();
-  program.instructions += InstructionsSince(&program.ticks);
+  program.instructions += InstructionsSince(&program.moment);
 }
 
 std::span<const Detection> Detect() {
@@ -231,7 +231,8 @@ void PrintProfile() {
 void Run(const Options& options) {
   LoadModel(options.model);
   ProtectMemory();
-  const Backend& backend = ReferenceBackend();
+  const Backend& backend =
+      options.reference ? ReferenceBackend() : CortexM7Backend();
   const std::span<std::byte> room = PrepareArena(backend);
   HostFile frames(options.frames, HostFile::Mode::kRead);
   HostFile output(options.output, HostFile::Mode::kWrite);

@@ -81,7 +81,7 @@ TEST(AddS8Test, EqualsReferenceOnRandomTensors) {
     std::memcpy(before.bytes(), expected.bytes(), expected.size());
     reference::AddS8(params, layout.View(a, shape), layout2.View(b, shape),
                      output_layout.View(expected, shape));
-    ForEachHostBackend([&](const Backend& backend) {
+    ForEachFastBackend([&](const Backend& backend) {
       GuardedBuffer sum(expected.size());
       std::memcpy(sum.bytes(), before.bytes(), before.size());
       backend.add(params, layout.View(a, shape), layout2.View(b, shape),
@@ -107,7 +107,7 @@ TEST(AddS8Test, EqualsReferenceInPlace) {
     const Tensor<const int8_t> a_view(a.data<int8_t>(), shape);
     const Tensor<const int8_t> b_view(b.data<int8_t>(), shape);
     reference::AddS8(params, a_view, b_view, {expected.data<int8_t>(), shape});
-    ForEachHostBackend([&](const Backend& backend) {
+    ForEachFastBackend([&](const Backend& backend) {
       for (const bool first : {true, false}) {
         GuardedBuffer sum(bytes);
         std::memcpy(sum.bytes(), first ? a.bytes() : b.bytes(), bytes);

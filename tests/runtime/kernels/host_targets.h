@@ -23,6 +23,16 @@ void ForEachHostBackend(const Test& test) {
   hwy::GetChosenTarget().Update(hwy::SupportedTargets());
 }
 
+// The same with the backends that are not for the host, in their portable form.
+template <typename Test>
+void ForEachFastBackend(const Test& test) {
+  {
+    SCOPED_TRACE(CortexM7Backend().name);
+    test(CortexM7Backend());
+  }
+  ForEachHostBackend(test);
+}
+
 // The same, and before them the reference.
 template <typename Test>
 void ForEachBackend(const Test& test) {
@@ -30,7 +40,7 @@ void ForEachBackend(const Test& test) {
     SCOPED_TRACE(ReferenceBackend().name);
     test(ReferenceBackend());
   }
-  ForEachHostBackend(test);
+  ForEachFastBackend(test);
 }
 
 }  // namespace ocellus::kernels::testing

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "runtime/kernels/backend.h"
+#include "runtime/kernels/channel_pairs.h"
 #include "runtime/tensor.h"
 
 namespace ocellus::kernels::testing {
@@ -123,8 +124,10 @@ struct Conv2dCase {
   // powers of two among the scales, so that there are ties to round.
   void FillWeights(std::mt19937& random) {
     weights.resize(static_cast<std::size_t>(depth() * output_shape.c));
+    // Without -128, channels can be paired.
+    const int32_t smallest = RandomInt(random, -128, -127);
     for (int8_t& weight : weights) {
-      weight = static_cast<int8_t>(RandomInt(random, -128, 127));
+      weight = static_cast<int8_t>(RandomInt(random, smallest, 127));
     }
     for (int32_t o = 0; o < output_shape.c; ++o) {
       bias.push_back(RandomInt(random, -20000, 20000));
@@ -151,11 +154,13 @@ struct Conv2dCase {
   }
 };
 
-// A case with the memory that a backend wants for it, exactly.
+// A case with the memory that a backend wants for it, exactly, and with paired
+// weights if the backend takes them and they can be paired.
 class PreparedConv2d {
  public:
   PreparedConv2d(const Backend& backend, const Conv2dCase& c)
       : kernel_(c.depthwise ? backend.depthwise_conv2d : backend.conv2d),
+        paired_(PairedBytes(c.depth(), c.output_shape.c)),
         packed_(kernel_.packed_bytes == nullptr
                     ? 0
                     : kernel_.packed_bytes(c.params, c.input_shape.c,
@@ -165,6 +170,9 @@ class PreparedConv2d {
                      ? 0
                      : kernel_.scratch_bytes(c.params, c.input_shape,
                                              c.output_shape)) {
+    is_paired_ = kernel_.reads_channel_pairs &&
+                 PairWeights(c.params.weights, c.depth(), c.output_shape.c,
+                             paired_.data<uint16_t>());
     if (kernel_.pack != nullptr) {
       kernel_.pack(c.params, c.input_shape.c, c.output_shape.c,
                    packed_.bytes());
@@ -174,8 +182,14 @@ class PreparedConv2d {
   void Run(Conv2dParams params, Tensor<const int8_t> input,
            Tensor<int8_t> output) const {
     params.packed = packed_.size() == 0 ? nullptr : packed_.bytes();
+    if (is_paired_) {
+      params.weights = paired_.data<int8_t>();
+      params.weight_layout = format::WeightLayout::kChannelPairs;
+    }
     kernel_.run(params, input, output, scratch_.bytes());
   }
+
+  bool is_paired() const { return is_paired_; }
 
   bool canaries_alive() const {
     return packed_.canaries_alive() && scratch_.canaries_alive();
@@ -183,6 +197,8 @@ class PreparedConv2d {
 
  private:
   const Conv2dKernel& kernel_;
+  GuardedBuffer paired_;
+  bool is_paired_ = false;
   GuardedBuffer packed_;
   GuardedBuffer scratch_;
 };

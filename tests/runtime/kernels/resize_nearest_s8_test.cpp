@@ -66,7 +66,7 @@ TEST(ResizeNearestS8Test, EqualsReferenceOnRandomTensors) {
     std::memcpy(before.bytes(), expected.bytes(), expected.size());
     reference::ResizeNearestS8(params, in_layout.View(input, in),
                                out_layout.View(expected, out));
-    ForEachHostBackend([&](const Backend& backend) {
+    ForEachFastBackend([&](const Backend& backend) {
       GuardedBuffer output(expected.size());
       std::memcpy(output.bytes(), before.bytes(), before.size());
       backend.resize_nearest(params, in_layout.View(input, in),

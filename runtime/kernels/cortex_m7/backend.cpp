@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/kernels/backend.h"
+
+#include "runtime/kernels/cortex_m7/kernels.h"
+
+namespace ocellus {
+
+const Backend& CortexM7Backend() {
+  static constexpr Backend kBackend = {
+      .name = "cortex_m7",
+      .conv2d = {.run = kernels::cortex_m7::Conv2dS8,
+                 .scratch_bytes = kernels::cortex_m7::Conv2dS8ScratchBytes,
+                 .reads_channel_pairs = true},
+      .depthwise_conv2d =
+          {.run = kernels::cortex_m7::DepthwiseConv2dS8,
+           .scratch_bytes = kernels::cortex_m7::DepthwiseConv2dS8ScratchBytes},
+      .add = kernels::cortex_m7::AddS8,
+      .resize_nearest = kernels::cortex_m7::ResizeNearestS8,
+  };
+  return kBackend;
+}
+
+}  // namespace ocellus

@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "runtime/kernels/conv2d_s8.h"
+#include "runtime/kernels/cortex_m7/depthwise_rows.h"
+#include "runtime/kernels/cortex_m7/kernels.h"
+#include "runtime/kernels/cortex_m7/simd.h"
+
+// Four channels at a time, a band of the input's rows under some output rows is
+// taken apart into planes, one a channel, of int16 less the zero point, with
+// zeros where the kernel leaves the input. Along a row of a plane, SMLAD
+// multiplies two columns by two taps.
+namespace ocellus::kernels::cortex_m7 {
+namespace {
+
+constexpr int32_t kChannels = 4;
+// Half of it fits the first-level cache beside the rest.
+constexpr int32_t kPlaneBytes = 12 * 1024;
+
+// Words of two weights in one row of the kernel.
+constexpr int32_t RowWords(int32_t kernel, int32_t stride) {
+  return stride == 1 ? kernel - 1 : kernel / 2 + 1;
+}
+
+struct Geometry {
+  int32_t kernel;
+  int32_t stride;
+  int32_t weight_words;  // of a channel
+  int32_t tiles;         // of an output row, the last one perhaps in part
+  int32_t row_words;     // of a plane
+  int32_t band_rows;     // output rows
+
+  Geometry(const Conv2dParams& params, Shape output)
+      : kernel(params.kernel_h),
+        stride(params.stride_y),
+        weight_words(kernel * RowWords(kernel, stride)),
+        tiles((output.w + kTileColumns - 1) / kTileColumns),
+        // A tile reads kernel - 1 columns behind its last one, and one more
+        // so that they are even.
+        row_words((stride * (kTileColumns * tiles - 1) + kernel + 1) / 2) {
+    const int32_t rows = kPlaneBytes / (kChannels * row_words * 4);
+    band_rows = std::clamp<int32_t>((rows - kernel) / stride + 1, 1, output.h);
+  }
+
+  int32_t plane_rows() const { return (band_rows - 1) * stride + kernel; }
+  int32_t plane_words() const { return plane_rows() * row_words; }
+};
+
+bool IsSupported(const Conv2dParams& params, int32_t channels) {
+  const int32_t kernel = params.kernel_h;
+  return params.kernel_w == kernel && params.stride_x == params.stride_y &&
+         (kernel == 3 || kernel == 5 || kernel == 7) && params.stride_y <= 2 &&
+         channels >= kChannels;
+}
+
+#if OCELLUS_CORTEX_M7_ASM
+
+DepthwiseRowsFn* RowsFunction(int32_t kernel, int32_t stride) {
+  if (kernel == 3) {
+    return stride == 1 ? OcellusM7DepthwiseRows3x3s1
+                       : OcellusM7DepthwiseRows3x3s2;
+  }
+  if (kernel == 5) {
+    return stride == 1 ? OcellusM7DepthwiseRows5x5s1
+                       : OcellusM7DepthwiseRows5x5s2;
+  }
+  return stride == 1 ? OcellusM7DepthwiseRows7x7s1
+                     : OcellusM7DepthwiseRows7x7s2;
+}
+
+#else
+
+int32_t Column(const uint32_t* row, int32_t x) {
+  return x % 2 == 0 ? Low(row[x / 2]) : High(row[x / 2]);
+}
+
+// Tap `t` of a kernel row, whose even taps are the low halves of the first
+// words, and its last one that of the word behind, or at stride 1 the high half
+// of the last.
+template <int kKernel, int kStride>
+int32_t Tap(const uint32_t* words, int32_t t) {
+  if (t < kKernel - 1) return Column(words, t);
+  return kStride == 1 ? High(words[kKernel - 2]) : Low(words[kKernel / 2]);
+}
+
+template <int kKernel, int kStride>
+void Rows(const uint32_t* plane, const uint32_t* weights,
+          const RowsTask* task) {
+  const int32_t pitch = task->plane_pitch / 4;
+  constexpr int32_t kWords = RowWords(kKernel, kStride);
+  for (int32_t y = 0; y < task->rows; ++y) {
+    for (int32_t x = 0; x < task->tiles * kTileColumns; ++x) {
+      int32_t sum = task->bias;
+      for (int32_t ky = 0; ky < kKernel; ++ky) {
+        const uint32_t* row = plane + (y * kStride + ky) * pitch;
+        for (int32_t kx = 0; kx < kKernel; ++kx) {
+          sum += Column(row, x * kStride + kx) *
+                 Tap<kKernel, kStride>(weights + ky * kWords, kx);
+        }
+      }
+      task->output[y * task->output_pitch + x * task->output_c] =
+          RequantizeToInt8(sum, task->scale, task->zero_point);
+    }
+  }
+}
+
+DepthwiseRowsFn* RowsFunction(int32_t kernel, int32_t stride) {
+  if (kernel == 3) return stride == 1 ? Rows<3, 1> : Rows<3, 2>;
+  if (kernel == 5) return stride == 1 ? Rows<5, 1> : Rows<5, 2>;
+  return stride == 1 ? Rows<7, 1> : Rows<7, 2>;
+}
+
+#endif
+
+// Two pixels of four channels to one word of each channel's plane.
+inline void Transpose(uint32_t left, uint32_t right, uint32_t zeros,
+                      uint32_t* out, int32_t plane_words) {
+  const uint32_t left02 = Sxtab16(zeros, left);
+  const uint32_t left13 = Sxtab16Ror8(zeros, left);
+  const uint32_t right02 = Sxtab16(zeros, right);
+  const uint32_t right13 = Sxtab16Ror8(zeros, right);
+  out[0] = Pkhbt(left02, right02);
+  out[plane_words] = Pkhbt(left13, right13);
+  out[2 * plane_words] = Pkhtb(left02, right02);
+  out[3 * plane_words] = Pkhtb(left13, right13);
+}
+
+// The weights of four channels, from [K, K, C].
+template <int kKernel>
+void WidenWeights(const int8_t* weights, int32_t channels, int32_t stride,
+                  int32_t weight_words, uint32_t* out) {
+  for (int32_t ky = 0; ky < kKernel; ++ky) {
+    uint32_t taps[kKernel];
+    for (int32_t kx = 0; kx < kKernel; ++kx, weights += channels) {
+      taps[kx] = LoadWord(weights);
+    }
+    for (int32_t kx = 0; kx < kKernel - 1; kx += 2) {
+      Transpose(taps[kx], taps[kx + 1], 0, out++, weight_words);
+    }
+    if (stride == 1) {
+      for (int32_t kx = 1; kx < kKernel; kx += 2) {
+        Transpose(taps[kx], taps[kx + 1], 0, out++, weight_words);
+      }
+    } else {
+      Transpose(taps[kKernel - 1], 0, 0, out++, weight_words);
+    }
+  }
+}
+
+void WidenWeights(const Conv2dParams& params, const Geometry& geometry,
+                  int32_t channels, int32_t first_channel, uint32_t* out) {
+  const int8_t* weights = params.weights + first_channel;
+  const auto widen = geometry.kernel == 3   ? WidenWeights<3>
+                     : geometry.kernel == 5 ? WidenWeights<5>
+                                            : WidenWeights<7>;
+  widen(weights, channels, geometry.stride, geometry.weight_words, out);
+}
+
+// Fills rows of four planes that start at column -pad_left of the input.
+class PlaneFiller {
+ public:
+  PlaneFiller(const Conv2dParams& params, const Geometry& geometry,
+              Tensor<const int8_t> input)
+      : geometry_(geometry),
+        input_(input),
+        pad_left_(params.pad_left),
+        zeros_(Halves(-params.input_zero_point, -params.input_zero_point)),
+        outside_(0x01010101u * static_cast<uint8_t>(params.input_zero_point)) {}
+
+  void FillRow(int32_t in_y, int32_t first_channel, uint32_t* out) const {
+    const int32_t words = geometry_.row_words;
+    const int32_t plane_words = geometry_.plane_words();
+    if (in_y < 0 || in_y >= input_.shape.h) {
+      for (int32_t c = 0; c < kChannels; ++c) {
+        std::fill_n(out + c * plane_words, words, 0u);
+      }
+      return;
+    }
+    const int8_t* row = input_.Row(in_y) + first_channel;
+    // Words with both columns inside of the input.
+    const int32_t begin = std::min((pad_left_ + 1) / 2, words);
+    const int32_t end =
+        std::clamp((pad_left_ + input_.shape.w) / 2, begin, words);
+    FillBorder(row, 0, begin, out);
+    const int32_t channels = input_.shape.c;
+    const int8_t* pixel = row + (2 * begin - pad_left_) * channels;
+    const uint32_t zeros = zeros_;
+    uint32_t* word = out + begin;
+    for (int32_t count = end - begin; count > 0; --count) {
+      Transpose(LoadWord(pixel), LoadWord(pixel + channels), zeros, word,
+                plane_words);
+      pixel += 2 * channels;
+      ++word;
+    }
+    FillBorder(row, end, words, out);
+  }
+
+ private:
+  void FillBorder(const int8_t* row, int32_t begin, int32_t end,
+                  uint32_t* out) const {
+    for (int32_t i = begin; i < end; ++i) {
+      Transpose(Pixel(row, 2 * i - pad_left_),
+                Pixel(row, 2 * i + 1 - pad_left_), zeros_, out + i,
+                geometry_.plane_words());
+    }
+  }
+
+  uint32_t Pixel(const int8_t* row, int32_t x) const {
+    if (x < 0 || x >= input_.shape.w) return outside_;
+    return LoadWord(row + x * input_.shape.c);
+  }
+
+  const Geometry& geometry_;
+  const Tensor<const int8_t> input_;
+  const int32_t pad_left_;
+  const uint32_t zeros_;    // what takes the zero point off
+  const uint32_t outside_;  // four times the zero point
+};
+
+// Output rows [y, y + rows) of four channels, from their planes. The rows must
+// follow each other in the output without a wrap.
+void RunBand(const Conv2dParams& params, const Geometry& geometry,
+             const uint32_t* planes, const uint32_t* weights,
+             int32_t first_channel, int8_t* oddments, Tensor<int8_t> output,
+             int32_t y, int32_t rows) {
+  DepthwiseRowsFn* const run = RowsFunction(geometry.kernel, geometry.stride);
+  const Shape out = output.shape;
+  const int32_t whole_tiles = out.w / kTileColumns;
+  const int32_t rest = out.w % kTileColumns;
+  RowsTask task = {.rows = rows,
+                   .tiles = 0,
+                   .plane_pitch = geometry.row_words * 4,
+                   .output_c = 0,
+                   .output_pitch = 0,
+                   .output = nullptr,
+                   .bias = 0,
+                   .scale = 0.0f,
+                   .zero_point = params.output_zero_point};
+  for (int32_t i = 0; i < kChannels; ++i) {
+    const int32_t c = first_channel + i;
+    int8_t* first = output.Row(y) + c;
+    task.bias = params.bias[c];
+    task.scale = params.requant[c];
+    if (whole_tiles > 0) {
+      task.tiles = whole_tiles;
+      task.output_c = out.c;
+      task.output_pitch = output.row_pitch;
+      task.output = first;
+      run(planes, weights, &task);
+    }
+    if (rest > 0) {
+      // A tile that the output has no room for.
+      task.tiles = 1;
+      task.output_c = 1;
+      task.output_pitch = kTileColumns;
+      task.output = oddments;
+      const int32_t x = whole_tiles * kTileColumns;
+      run(planes + x * geometry.stride / 2, weights, &task);
+      const int8_t* from = oddments;
+      int8_t* to = first + x * out.c;
+      for (int32_t row = 0; row < rows; ++row) {
+        for (int32_t j = 0; j < rest; ++j) to[j * out.c] = from[j];
+        from += kTileColumns;
+        to += output.row_pitch;
+      }
+    }
+    planes += geometry.plane_words();
+    weights += geometry.weight_words;
+  }
+}
+
+std::size_t ScratchBytes(const Geometry& geometry) {
+  return static_cast<std::size_t>(
+      kChannels * (geometry.weight_words + geometry.plane_words()) * 4 +
+      geometry.band_rows * kTileColumns);
+}
+
+}  // namespace
+
+std::size_t DepthwiseConv2dS8ScratchBytes(const Conv2dParams& params, Shape,
+                                          Shape output) {
+  if (!IsSupported(params, output.c)) return 0;
+  const Geometry whole(params, output);
+  if (whole.band_rows == output.h) return ScratchBytes(whole);
+  // A narrower view has more rows in a band.
+  const std::size_t band =
+      static_cast<std::size_t>(kChannels * whole.weight_words * 4 +
+                               kPlaneBytes + output.h * kTileColumns);
+  return std::max(ScratchBytes(whole), band);
+}
+
+void DepthwiseConv2dS8(const Conv2dParams& params, Tensor<const int8_t> input,
+                       Tensor<int8_t> output, std::byte* scratch) noexcept {
+  const Shape out = output.shape;
+  if (!IsSupported(params, out.c)) {
+    reference::DepthwiseConv2dS8(params, input, output, scratch);
+    return;
+  }
+  const Geometry geometry(params, out);
+  auto* weights = reinterpret_cast<uint32_t*>(scratch);
+  uint32_t* planes = weights + kChannels * geometry.weight_words;
+  auto* oddments =
+      reinterpret_cast<int8_t*>(planes + kChannels * geometry.plane_words());
+  const PlaneFiller filler(params, geometry, input);
+  for (int32_t group = 0; group < out.c; group += kChannels) {
+    // The last group starts early rather than end late, and so computes some
+    // channels a second time.
+    const int32_t channel = std::min(group, out.c - kChannels);
+    WidenWeights(params, geometry, out.c, channel, weights);
+    for (int32_t y = 0; y < out.h;) {
+      // Up to where the output's ring of rows wraps.
+      const int32_t slot = output.first_slot + y;
+      const int32_t until_wrap =
+          slot < output.ring_rows ? output.ring_rows - slot : out.h - y;
+      const int32_t rows =
+          std::min({geometry.band_rows, out.h - y, until_wrap});
+      const int32_t plane_rows = (rows - 1) * geometry.stride + geometry.kernel;
+      const int32_t in_y = y * geometry.stride - params.pad_top;
+      for (int32_t row = 0; row < plane_rows; ++row) {
+        filler.FillRow(in_y + row, channel, planes + row * geometry.row_words);
+      }
+      RunBand(params, geometry, planes, weights, channel, oddments, output, y,
+              rows);
+      y += rows;
+    }
+  }
+  if (params.activation_min > -128 || params.activation_max < 127) {
+    for (int32_t y = 0; y < out.h; ++y) {
+      ClampInt8(output.Row(y), out.w * out.c, params.activation_min,
+                params.activation_max);
+    }
+  }
+}
+
+}  // namespace ocellus::kernels::cortex_m7
