@@ -1,25 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host_demo/input_table.h"
 
-#include <algorithm>
-#include <cmath>
 #include <opencv2/imgproc.hpp>
 
 namespace ocellus {
-
-InputTable MakeInputTable(const Model& model) {
-  const QuantParams quant = model.quant(model.header().input);
-  const double mean = static_cast<double>(model.header().input_mean);
-  const double std = static_cast<double>(model.header().input_std);
-  InputTable table;
-  for (int pixel = 0; pixel < 256; ++pixel) {
-    const double steps =
-        std::round((pixel - mean) / std / static_cast<double>(quant.scale)) +
-        quant.zero_point;
-    table[pixel] = static_cast<int8_t>(std::clamp(steps, -128.0, 127.0));
-  }
-  return table;
-}
 
 cv::Mat Stretch(const cv::Mat& image, cv::Size size) {
   if (image.size() == size) return image;

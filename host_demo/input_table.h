@@ -1,21 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include <array>
-#include <cstdint>
 #include <opencv2/core/mat.hpp>
 
-#include "runtime/model.h"
+#include "runtime/input_table.h"
 #include "runtime/tensor.h"
 
 namespace ocellus {
-
-// What each pixel value becomes in the network's input:
-//   clamp(round((pixel - mean) / std / scale) + zero_point, -128, 127)
-// with halves rounded away from zero.
-using InputTable = std::array<int8_t, 256>;
-
-InputTable MakeInputTable(const Model& model);
 
 // How the three bytes of a pixel are stored. OpenCV reads BGR.
 enum class ChannelOrder { kRgb, kBgr };

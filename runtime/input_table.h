@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+
+#include "runtime/model.h"
+
+namespace ocellus {
+
+// What each pixel value becomes in the network's input:
+//   clamp(round((pixel - mean) / std / scale) + zero_point, -128, 127)
+// with halves rounded away from zero.
+using InputTable = std::array<int8_t, 256>;
+
+// In float32 on host and board alike, so both feed the same bytes.
+inline InputTable MakeInputTable(const Model& model) {
+  const QuantParams quant = model.quant(model.header().input);
+  InputTable table;
+  for (int32_t pixel = 0; pixel < 256; ++pixel) {
+    const float steps =
+        std::clamp((static_cast<float>(pixel) - model.header().input_mean) /
+                       model.header().input_std / quant.scale,
+                   -512.0f, 512.0f);
+    const int32_t rounded =
+        static_cast<int32_t>(steps + (steps < 0.0f ? -0.5f : 0.5f));
+    table[static_cast<std::size_t>(pixel)] = static_cast<int8_t>(
+        std::clamp<int32_t>(rounded + quant.zero_point, -128, 127));
+  }
+  return table;
+}
+
+}  // namespace ocellus
