@@ -11,7 +11,8 @@ readonly BANNED='^(malloc|calloc|realloc|free|_Zn[wa]|_Zd[la]|__cxa_|_ZTI|_ZTV'\
 '|snprintf|exit|abort|__assert|time|clock)'
 status=0
 for archive in "$build"/runtime/libocellus_runtime.a \
-  "$build"/postprocess/libocellus_postprocess.a; do
+  "$build"/postprocess/libocellus_postprocess.a \
+  "$build"/firmware/libocellus_firmware_app.a; do
   [ -f "$archive" ] || { echo "$archive: not built" >&2; exit 1; }
   symbols=$(arm-none-eabi-nm -u "$archive" | awk '$1 == "U" { print $2 }' |
     sort -u)

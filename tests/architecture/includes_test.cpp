@@ -75,6 +75,18 @@ TEST(Includes, FollowTheArrowsBetweenFolders) {
   }
 }
 
+TEST(Includes, KeepRegistersBelowTheBoard) {
+  for (const char* folder : {"firmware/app", "firmware/camera"}) {
+    const std::vector<Include> includes = IncludesBelow(folder);
+    EXPECT_FALSE(includes.empty()) << folder;
+    for (const Include& include : includes) {
+      EXPECT_FALSE(include.header.starts_with("firmware/stm32h7/") ||
+                   include.header.starts_with("firmware/boards/"))
+          << include.file << " includes " << include.header;
+    }
+  }
+}
+
 TEST(Includes, OfCodeForBoardsAreFreestanding) {
   const std::set<std::string> allowed = {"algorithm", "array",   "bit",
                                          "cstddef",   "cstdint", "cstring",
