@@ -3,10 +3,11 @@
 # The firmware of the STM32H7 board that OCELLUS_BOARD names, a folder below
 # boards/.
 # The one place that chooses the kernels: the function that names them.
-set(OCELLUS_BACKEND ocellus::ReferenceBackend CACHE STRING "Kernels")
+set(OCELLUS_BACKEND ocellus::CortexM7Backend CACHE STRING "Kernels")
 set(OCELLUS_MODEL ${PROJECT_SOURCE_DIR}/detector/models/voc_h7.ocellus
   CACHE FILEPATH "Compiled model that is linked into the firmware")
-set(OCELLUS_SCRATCH_BYTES 0 CACHE STRING
+# ArenaUse::scratch_bytes; 28,928 for voc_h7.
+set(OCELLUS_SCRATCH_BYTES 49152 CACHE STRING
   "What the kernels want of the arena besides activations")
 
 # read_le32(VARIABLE FILE OFFSET): a little-endian number in a file.
@@ -18,13 +19,13 @@ function(read_le32 variable file offset)
 endfunction()
 
 # The arena as the executor lays it out (ArenaUse in runtime/executor.h):
-# header.arena_bytes, scratch, a pointer for each operator; each rounded up to
-# 64. Too little is found out at the start, and said.
+# header.arena_bytes, scratch, two pointers for each operator; each rounded up
+# to 64. Too little is found out at the start, and said.
 set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${OCELLUS_MODEL})
 read_le32(activation_bytes ${OCELLUS_MODEL} 20)
 read_le32(op_count ${OCELLUS_MODEL} 36)
 math(EXPR arena_bytes "(${activation_bytes} + 63) / 64 * 64 + \
-(${OCELLUS_SCRATCH_BYTES} + 63) / 64 * 64 + (${op_count} * 4 + 63) / 64 * 64")
+(${OCELLUS_SCRATCH_BYTES} + 63) / 64 * 64 + (${op_count} * 8 + 63) / 64 * 64")
 
 # Rows of the input on their way from the camera: all of them if they fit beside
 # the bands of the camera.
