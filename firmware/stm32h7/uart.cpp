@@ -72,9 +72,8 @@ extern "C" void HandleConsole() {
   USART_ICR(g_base).Write(USART_ICR_ERRORS);
   while (USART_ISR(g_base).Has(USART_ISR_RXNE)) {
     const auto byte = static_cast<uint8_t>(USART_RDR(g_base).Read());
-    if (g_take != nullptr) {
-      g_take(byte);
-    } else if (g_written - g_read < g_received.size()) {
+    if (g_take != nullptr && g_take(byte)) continue;
+    if (g_written - g_read < g_received.size()) {
       g_received[g_written % g_received.size()] = byte;
       g_written = g_written + 1;
     }

@@ -24,8 +24,8 @@ void ConsoleWrite(std::span<const char> text);
 // -1: none.
 int ConsoleReadByte();
 
-// Bytes go there instead, from the interrupt. Null: they are kept.
-using TakeByte = void(uint8_t byte);
+// Bytes go there first, from the interrupt; those it does not take are kept.
+using TakeByte = bool(uint8_t byte);
 void DivertConsoleInput(TakeByte* take);
 
 }  // namespace ocellus::stm32h7

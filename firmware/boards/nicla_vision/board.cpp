@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Arduino Nicla Vision: the Cortex-M7 of an STM32H747AII6 at 400 MHz, an
+// oscillator of 25 MHz that pin PH1 turns on, GC2145. The console is LPUART1 on
+// PA9 (out) and PA10 (in). Power rails stay as the board's boot loader left
+// them.
+#include "firmware/board.h"
+
+#include <array>
+
+#include "firmware/camera/gc2145.h"
+#include "firmware/stm32h7/camera_port.h"
+#include "firmware/stm32h7/clock.h"
+#include "firmware/stm32h7/common_board.h"
+#include "firmware/stm32h7/gpio.h"
+#include "firmware/stm32h7/i2c.h"
+#include "firmware/stm32h7/timer_clock.h"
+
+namespace ocellus::board {
+namespace {
+
+using stm32h7::GpioPort;
+using stm32h7::Pin;
+
+constexpr Pin kOscillatorOn = {GpioPort::kH, 1};
+constexpr Pin kCameraClock = {GpioPort::kA, 7};
+constexpr std::array<Pin, 11> kDcmiPins = {{
+    {GpioPort::kC, 6},  // D0
+    {GpioPort::kC, 7},
+    {GpioPort::kE, 0},
+    {GpioPort::kE, 1},
+    {GpioPort::kE, 4},
+    {GpioPort::kD, 3},
+    {GpioPort::kE, 5},
+    {GpioPort::kE, 6},  // D7
+    {GpioPort::kA, 6},  // PIXCLK
+    {GpioPort::kA, 4},  // HSYNC
+    {GpioPort::kG, 9},  // VSYNC
+}};
+constexpr uint32_t kDcmiFunction = 13;
+constexpr uint32_t kTim3Function = 2;
+constexpr uint32_t kCameraHz = 10'000'000;
+
+stm32h7::I2c g_sensor_bus;
+
+}  // namespace
+
+const char* Name() { return "nicla-vision"; }
+
+void Start() {
+  stm32h7::UseAsOutput(kOscillatorOn, true);
+  stm32h7::StartCommon(
+      {.hse_mhz = 25, .hse_is_oscillator = true, .highest_cpu_mhz = 400},
+      {.base = stm32h7::kLpuart1Base,
+       .transmit = {GpioPort::kA, 9},
+       .receive = {GpioPort::kA, 10},
+       .alternate_function = 3});
+}
+
+const char* StartCamera(FrameFormat* format) {
+  StopCapture();
+  stm32h7::UseForPeripheral(kDcmiPins, kDcmiFunction);
+  stm32h7::UseForPeripheral(kCameraClock, kTim3Function);
+  stm32h7::StartTimerClock(stm32h7::kTim3Base, 2, stm32h7::ApbHz(), kCameraHz);
+  g_sensor_bus.DelayMilliseconds(10);
+  g_sensor_bus.Start(stm32h7::kI2c3Base, {GpioPort::kA, 8}, {GpioPort::kC, 9});
+  if (const char* problem = StartGc2145(g_sensor_bus, format)) return problem;
+  stm32h7::StartCameraPort({.vsync_high_between_frames = false}, *format);
+  return nullptr;
+}
+
+void CaptureFrame(FrameSink& sink) { stm32h7::CaptureFrame(sink); }
+void StopCapture() { stm32h7::StopCapture(); }
+
+}  // namespace ocellus::board
