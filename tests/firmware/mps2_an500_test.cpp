@@ -10,6 +10,7 @@
 #include <cstring>
 #include <fstream>
 #include <iterator>
+#include <sstream>
 #include <string>
 #include <vector>
 
@@ -87,10 +88,14 @@ std::vector<int8_t> Quantise(const std::vector<uint8_t>& pixels) {
   return frame;
 }
 
-// How many detections there were in all.
-std::size_t ExpectSameBytes(const std::vector<uint8_t>& blob,
-                            const std::vector<std::vector<uint8_t>>& images,
-                            const std::vector<std::string>& options = {}) {
+struct Outcome {
+  std::size_t detections = 0;  // in all frames
+  std::string uart;
+};
+
+Outcome ExpectSameBytes(const std::vector<uint8_t>& blob,
+                        const std::vector<std::vector<uint8_t>>& images,
+                        const std::vector<std::string>& options = {}) {
   const auto elf = FindAn500Program("an500_model");
   Model model;
   EXPECT_EQ(Model::Parse(blob, &model), Status::kOk);
@@ -124,8 +129,7 @@ std::size_t ExpectSameBytes(const std::vector<uint8_t>& blob,
     at += expected[i].size();
   }
   EXPECT_EQ(outputs.size(), at);
-  std::printf("%s", run.uart.c_str());
-  return detections;
+  return {detections, run.uart};
 }
 
 class An500 : public ::testing::Test {
@@ -218,13 +222,88 @@ std::vector<std::vector<uint8_t>> Photographs(Shape shape) {
   return images;
 }
 
+// The first number behind the last `label` of a text.
+uint64_t NumberBehind(const std::string& text, const std::string& label) {
+  const std::size_t at = text.rfind(label);
+  if (at == std::string::npos) return 0;
+  return std::stoull(text.substr(at + label.size()));
+}
+
 TEST_F(An500, RunsTheShippedModelWithTheBytesOfTheHost) {
   std::vector<uint8_t> blob = Replan(ReadShippedModel(), ImageFeed::kRows);
   // So low that there are boxes to suppress.
   reinterpret_cast<format::Header*>(blob.data())->score_threshold = 0.05f;
   const std::vector<std::vector<uint8_t>> images = Photographs({224, 224, 3});
   if (images.empty()) GTEST_SKIP() << "photographs of opencv-doc missing";
-  EXPECT_GE(ExpectSameBytes(blob, images, {"profile"}), 8u);
+  const Outcome outcome = ExpectSameBytes(blob, images, {"profile"});
+  EXPECT_GE(outcome.detections, 8u);
+  Model model;
+  ASSERT_EQ(Model::Parse(blob, &model), Status::kOk);
+  const int64_t macs = MacsUnder(UnpackModel(model).graph, {});
+  const uint64_t instructions = NumberBehind(outcome.uart, "frame 0: ");
+  const double each =
+      static_cast<double>(instructions) / static_cast<double>(macs);
+  std::printf("%s%s: %.3f instructions for each of %lld MACs\n",
+              outcome.uart.c_str(), model.name(), each,
+              static_cast<long long>(macs));
+  EXPECT_GT(instructions, 0u);
+  EXPECT_LE(each, 1.25);
+}
+
+// What the committed baseline says of a layer; "-" where it says nothing.
+struct BaselineLayer {
+  std::string name;
+  uint64_t instructions = 0;
+  std::string limit;
+  std::string cmsis_nn;
+  std::string tiny_engine;
+};
+
+std::vector<BaselineLayer> ReadBaseline() {
+  std::ifstream file(OCELLUS_SOURCE_DIR
+                     "/tests/firmware/kernel_instructions.txt");
+  std::vector<BaselineLayer> layers;
+  for (std::string line; std::getline(file, line);) {
+    if (line.empty() || line[0] == '#') continue;
+    std::istringstream words(line);
+    BaselineLayer& layer = layers.emplace_back();
+    words >> layer.name >> layer.instructions >> layer.limit >>
+        layer.cmsis_nn >> layer.tiny_engine;
+  }
+  return layers;
+}
+
+TEST_F(An500, KernelsEqualTheReferenceAndTakeNoMoreInstructions) {
+  const auto elf = FindAn500Program("an500_kernels");
+  ASSERT_TRUE(elf) << "an500_kernels.elf is not built";
+  const TemporaryFolder folder;
+  const QemuRun run = RunInQemu(*elf, {}, folder.path());
+  ASSERT_EQ(run.exit_status, 0) << run.uart;
+  std::printf("%-26s %13s %8s %8s %10s   instructions, and for each MAC\n", "",
+              "instructions", "here", "CMSIS-NN", "TinyEngine");
+  const std::vector<BaselineLayer> baseline = ReadBaseline();
+  ASSERT_FALSE(baseline.empty());
+  for (const BaselineLayer& layer : baseline) {
+    const std::size_t at = run.uart.find("\n" + layer.name + " ");
+    ASSERT_NE(at, std::string::npos) << layer.name;
+    std::istringstream words(run.uart.substr(at));
+    std::string name;
+    uint64_t instructions = 0;
+    uint64_t work = 0;
+    words >> name >> instructions >> work;
+    ASSERT_GT(work, 0u);
+    const double each =
+        static_cast<double>(instructions) / static_cast<double>(work);
+    std::printf("%-26s %13llu %8.3f %8s %10s\n", layer.name.c_str(),
+                static_cast<unsigned long long>(instructions), each,
+                layer.cmsis_nn.c_str(), layer.tiny_engine.c_str());
+    EXPECT_LE(static_cast<double>(instructions),
+              1.01 * static_cast<double>(layer.instructions))
+        << layer.name << ": more than 1 % above its baseline";
+    if (layer.limit != "-") {
+      EXPECT_LE(each, std::stod(layer.limit)) << layer.name;
+    }
+  }
 }
 
 TEST_F(An500, StopsAndSaysWhereOnAFault) {

@@ -34,24 +34,17 @@ int32_t Add(int32_t a, int32_t b, const Constants& c) {
 template <bool kFolded>
 uint32_t AddWord(uint32_t a, uint32_t b, const Constants& c) {
   const auto byte = [&](int i) {
-    return static_cast<uint32_t>(Add<kFolded>(Byte(a, i), Byte(b, i), c));
+    return Add<kFolded>(Byte(a, i), Byte(b, i), c);
   };
-  // Each answer's sign bits are masked off by what lies over them.
-  const uint32_t even = Pkhbt(byte(0), byte(2)) & 0x00FF00FF;
-  const uint32_t odd = Pkhbt(byte(1), byte(3)) & 0x00FF00FF;
-  return even | odd << 8;
+  return PackBytes(byte(0), byte(1), byte(2), byte(3));
 }
 
 template <bool kFolded>
 void AddRow(const int8_t* a, const int8_t* b, int32_t count, Constants c,
             int8_t* out) {
   int32_t i = 0;
-  for (; i + 8 <= count; i += 8) {
-    const uint32_t low = AddWord<kFolded>(LoadWord(a + i), LoadWord(b + i), c);
-    StoreWord(out + i, low);
-    const uint32_t high =
-        AddWord<kFolded>(LoadWord(a + i + 4), LoadWord(b + i + 4), c);
-    StoreWord(out + i + 4, high);
+  for (; i + 4 <= count; i += 4) {
+    StoreWord(out + i, AddWord<kFolded>(LoadWord(a + i), LoadWord(b + i), c));
   }
   for (; i < count; ++i) {
     out[i] = static_cast<int8_t>(Add<kFolded>(a[i], b[i], c));

@@ -2,7 +2,6 @@
 #include "runtime/kernels/conv2d_s8.h"
 
 #include <algorithm>
-#include <array>
 
 #include "runtime/kernels/channel_pairs.h"
 #include "runtime/kernels/cortex_m7/conv2d_tiles.h"
@@ -21,7 +20,6 @@ namespace {
 // weights are not fetched for nothing.
 constexpr int32_t kPanelBytes = 8192;
 constexpr int32_t kMinPanelTiles = 4;
-constexpr int32_t kMaxKernel = static_cast<int32_t>(format::kMaxKernel);
 
 struct Geometry {
   int32_t depth;
@@ -53,6 +51,25 @@ int32_t FirstPixel(int32_t tile, int32_t pixels) {
                            0);
 }
 
+#if OCELLUS_CORTEX_M7_ASM
+
+constexpr auto& WidenTile = OcellusM7WidenTile;
+
+#else
+
+void WidenTile(const int8_t* first, int32_t step, int32_t groups, uint32_t* out,
+               uint32_t addends) {
+  for (int32_t i = 0; i < groups; ++i, first += 4, out += 2 * kTilePixels) {
+    for (int32_t p = 0; p < kTilePixels; ++p) {
+      const uint32_t word = LoadWord(first + p * step);
+      out[p] = Sxtab16(addends, word);
+      out[p + kTilePixels] = Sxtab16Ror8(addends, word);
+    }
+  }
+}
+
+#endif
+
 class Widener {
  public:
   Widener(const Conv2dParams& params, Tensor<const int8_t> input,
@@ -64,68 +81,153 @@ class Widener {
         windows_(windows),
         minus_zero_point_(
             Halves(-params.input_zero_point, -params.input_zero_point)),
-        copies_(params.kernel_h != 1 || params.kernel_w != 1) {}
+        is_pointwise_(params.kernel_h == 1 && params.kernel_w == 1),
+        is_image_window_(params.kernel_h == 3 && params.kernel_w == 3 &&
+                         input.shape.c == 3) {}
 
-  // Writes the tile of four pixels from `first` of a run on. There are `count`
-  // pixels in the run; those behind are as the last one.
-  void Widen(const Run& run, int32_t first, uint32_t* out) {
-    std::array<const int8_t*, kTilePixels> pixels;
-    int32_t y = run.y + first / output_w_;
-    int32_t x = first % output_w_;
+  // Writes tile `tile` of a run and as many of the next as are as simple, at
+  // most `tiles`. Returns how many. In a tile that ends behind the run, pixels
+  // there are as the run's last.
+  int32_t Widen(const Run& run, int32_t tile, int32_t tiles,
+                uint32_t* out) const {
+    const int32_t first = FirstPixel(tile, run.pixels);
+    const int32_t y = run.y + first / output_w_;
+    const int32_t x = first % output_w_;
+    const int32_t in_line = std::min(tiles, run.pixels / kTilePixels - tile);
+    const int32_t simple = std::min(std::max<int32_t>(in_line, 1),
+                                    PixelsInside(y, x) / kTilePixels);
+    if (simple < 1 || run.pixels < kTilePixels) {
+      WidenAnywhere(run, first, y, x, out);
+      return 1;
+    }
+    WidenInside(Corner(y, x), simple, out);
+    return simple;
+  }
+
+ private:
+  // The first input value under output pixel (y, x), which is inside.
+  const int8_t* Corner(int32_t y, int32_t x) const {
+    return input_.Row(y * params_.stride_y - params_.pad_top) +
+           (x * params_.stride_x - params_.pad_left) * input_.shape.c;
+  }
+
+  // How many pixels of an output row from (y, x) on have their windows in the
+  // input, in rows that follow each other without a wrap.
+  int32_t PixelsInside(int32_t y, int32_t x) const {
+    const int32_t in_y = y * params_.stride_y - params_.pad_top;
+    const int32_t last_y = in_y + params_.kernel_h - 1;
+    if (x * params_.stride_x < params_.pad_left || in_y < 0 ||
+        last_y >= input_.shape.h ||
+        input_.Row(last_y) - input_.Row(in_y) !=
+            (params_.kernel_h - 1) * input_.row_pitch) {
+      return 0;
+    }
+    const int32_t room = input_.shape.w + params_.pad_left - params_.kernel_w;
+    if (room < 0) return 0;
+    const int32_t end = std::min(output_w_, room / params_.stride_x + 1);
+    return std::max<int32_t>(end - x, 0);
+  }
+
+  void WidenInside(const int8_t* corner, int32_t tiles, uint32_t* out) const {
+    const int32_t step = params_.stride_x * input_.shape.c;
+    if (is_image_window_) {
+      const int32_t pitch = input_.row_pitch;
+      for (; tiles > 0; --tiles, out += geometry_.tile_words()) {
+        WidenImageWindow(corner, pitch, out);
+        WidenImageWindow(corner + step, pitch, out + 1);
+        WidenImageWindow(corner + 2 * step, pitch, out + 2);
+        WidenImageWindow(corner + 3 * step, pitch, out + 3);
+        corner += kTilePixels * step;
+      }
+      return;
+    }
+    for (; tiles > 0; --tiles, out += geometry_.tile_words()) {
+      if (is_pointwise_) {
+        Interleave(corner, step, out);
+        corner += kTilePixels * step;
+        continue;
+      }
+      for (int32_t p = 0; p < kTilePixels; ++p, corner += step) {
+        CopyWindow(corner, windows_ + p * geometry_.pair_depth);
+      }
+      InterleaveWindows(out);
+    }
+  }
+
+  [[gnu::noinline]] void WidenAnywhere(const Run& run, int32_t first, int32_t y,
+                                       int32_t x, uint32_t* out) const {
     for (int32_t p = 0; p < kTilePixels; ++p) {
-      pixels[p] = Window(y, x, windows_ + p * geometry_.pair_depth);
+      int8_t* window = windows_ + p * geometry_.pair_depth;
+      if (is_image_window_ && PixelsInside(y, x) > 0) {
+        WidenImageWindow(Corner(y, x), input_.row_pitch, out + p);
+      } else {
+        FillWindow(y, x, window);
+        if (is_image_window_) WidenImageWindow(window, 9, out + p);
+      }
       if (first + p + 1 >= run.pixels) continue;
       if (++x == output_w_) {
         x = 0;
         ++y;
       }
     }
-    Interleave(pixels, out);
+    if (!is_image_window_) InterleaveWindows(out);
   }
 
- private:
-  // The input values under output pixel (y, x), in the input or copied.
-  const int8_t* Window(int32_t y, int32_t x, int8_t* copy) {
+  // 3 x 3 pixels of an image, straight to a tile: three rows of nine bytes in
+  // seven words.
+  void WidenImageWindow(const int8_t* corner, int32_t pitch,
+                        uint32_t* out) const {
+    const auto* row0 = reinterpret_cast<const uint8_t*>(corner);
+    const uint8_t* row1 = row0 + pitch;
+    const uint8_t* row2 = row1 + pitch;
+    const uint32_t minus_zero_point = minus_zero_point_;
+    const auto widen = [&](uint32_t word) {
+      out[0] = Sxtab16(minus_zero_point, word);
+      out[kTilePixels] = Sxtab16Ror8(minus_zero_point, word);
+      out += 2 * kTilePixels;
+    };
+    const uint32_t row1_end = uint32_t{row1[7]} | uint32_t{row1[8]} << 8;
+    widen(LoadWord(row0));
+    widen(LoadWord(row0 + 4));
+    widen(row0[8] | LoadWord(row1) << 8);
+    widen(LoadWord(row1 + 3));
+    widen(row1_end | LoadWord(row2) << 16);
+    widen(LoadWord(row2 + 2));
+    widen(LoadWord(row2 + 5) >> 8);
+  }
+
+  // The input values under one output pixel, inside of the input.
+  void CopyWindow(const int8_t* corner, int8_t* out) const {
+    const int32_t span = params_.kernel_w * input_.shape.c;
+    const int32_t pitch = input_.row_pitch;
+    for (int32_t ky = 0; ky < params_.kernel_h; ++ky) {
+      Copy(corner, span, out);
+      corner += pitch;
+      out += span;
+    }
+  }
+
+  // The input values under output pixel (y, x), wherever it lies.
+  void FillWindow(int32_t y, int32_t x, int8_t* out) const {
     const int32_t in_y = y * params_.stride_y - params_.pad_top;
     const int32_t in_x = x * params_.stride_x - params_.pad_left;
     const Shape in = input_.shape;
-    if (!copies_ && in_y >= 0 && in_y < in.h && in_x >= 0 && in_x < in.w) {
-      return input_.Row(in_y) + in_x * in.c;
-    }
-    SetRows(in_y);
-    const int32_t span = params_.kernel_w * in.c;
-    const int32_t left = std::clamp<int32_t>(-in_x, 0, params_.kernel_w) * in.c;
-    const int32_t right =
-        std::clamp<int32_t>(in.w - in_x, 0, params_.kernel_w) * in.c;
-    const bool inside = left == 0 && right == span;
-    int8_t* out = copy;
-    for (int32_t ky = 0; ky < params_.kernel_h; ++ky, out += span) {
-      const int8_t* row = rows_[static_cast<std::size_t>(ky)];
-      const auto zero_point = static_cast<int8_t>(params_.input_zero_point);
-      if (row == nullptr) {
-        std::fill_n(out, span, zero_point);
-      } else if (inside) {
-        Copy(row + in_x * in.c, span, out);
-      } else {
-        std::fill_n(out, left, zero_point);
-        if (left < right)
-          Copy(row + in_x * in.c + left, right - left, out + left);
-        std::fill(out + std::max(left, right), out + span, zero_point);
-      }
-    }
-    return copy;
-  }
-
-  // Rows under the window from in_y on, null outside of the input.
-  void SetRows(int32_t in_y) {
-    if (in_y == rows_from_ && rows_set_) return;
+    const auto zero_point = static_cast<int8_t>(params_.input_zero_point);
+    const int32_t kernel_w = params_.kernel_w;
+    const int32_t left = std::clamp<int32_t>(-in_x, 0, kernel_w);
+    const int32_t right = std::clamp<int32_t>(in.w - in_x, left, kernel_w);
     for (int32_t ky = 0; ky < params_.kernel_h; ++ky) {
-      const int32_t row = in_y + ky;
-      rows_[static_cast<std::size_t>(ky)] =
-          row >= 0 && row < input_.shape.h ? input_.Row(row) : nullptr;
+      const bool inside = in_y + ky >= 0 && in_y + ky < in.h && left < right;
+      const int32_t begin = inside ? left : kernel_w;
+      const int32_t end = inside ? right : kernel_w;
+      std::fill_n(out, begin * in.c, zero_point);
+      if (inside) {
+        Copy(input_.Row(in_y + ky) + (in_x + begin) * in.c,
+             (end - begin) * in.c, out + begin * in.c);
+      }
+      std::fill(out + end * in.c, out + kernel_w * in.c, zero_point);
+      out += kernel_w * in.c;
     }
-    rows_from_ = in_y;
-    rows_set_ = true;
   }
 
   static void Copy(const int8_t* in, int32_t count, int8_t* out) {
@@ -135,36 +237,27 @@ class Widener {
     for (; count > 0; --count) *out++ = *in++;
   }
 
-  void Interleave(const std::array<const int8_t*, kTilePixels>& pixels,
-                  uint32_t* out) const {
-    const auto [p0, p1, p2, p3] = pixels;
-    const uint32_t minus_zero_point = minus_zero_point_;
-    const auto widen = [&](uint32_t w0, uint32_t w1, uint32_t w2, uint32_t w3) {
-      out[0] = Sxtab16(minus_zero_point, w0);
-      out[1] = Sxtab16(minus_zero_point, w1);
-      out[2] = Sxtab16(minus_zero_point, w2);
-      out[3] = Sxtab16(minus_zero_point, w3);
-      out[4] = Sxtab16Ror8(minus_zero_point, w0);
-      out[5] = Sxtab16Ror8(minus_zero_point, w1);
-      out[6] = Sxtab16Ror8(minus_zero_point, w2);
-      out[7] = Sxtab16Ror8(minus_zero_point, w3);
-      out += 8;
-    };
-    const int32_t whole = geometry_.depth & ~3;
-    for (int32_t k = 0; k < whole; k += 4) {
-      widen(LoadWord(p0 + k), LoadWord(p1 + k), LoadWord(p2 + k),
-            LoadWord(p3 + k));
+  void InterleaveWindows(uint32_t* out) const {
+    Interleave(windows_, geometry_.pair_depth, out);
+  }
+
+  // Four pixels `step` bytes apart. Behind depth the weights are zeros.
+  void Interleave(const int8_t* first, int32_t step, uint32_t* out) const {
+    const int32_t groups = geometry_.depth / 4;
+    if (groups > 0) {
+      WidenTile(first, step, groups, out, minus_zero_point_);
     }
+    const int32_t whole = 4 * groups;
     if (whole == geometry_.depth) return;
-    const auto rest = [&](const int8_t* pixel) {
+    out += 2 * kTilePixels * groups;
+    for (int32_t p = 0; p < kTilePixels; ++p) {
       uint32_t word = 0;
       for (int32_t k = geometry_.depth - 1; k >= whole; --k) {
-        word = word << 8 | static_cast<uint8_t>(pixel[k]);
+        word = word << 8 | static_cast<uint8_t>(first[p * step + k]);
       }
-      return word;
-    };
-    // Behind depth the weights are zeros.
-    widen(rest(p0), rest(p1), rest(p2), rest(p3));
+      out[p] = Sxtab16(minus_zero_point_, word);
+      out[p + kTilePixels] = Sxtab16Ror8(minus_zero_point_, word);
+    }
   }
 
   const Conv2dParams& params_;
@@ -173,10 +266,8 @@ class Widener {
   const int32_t output_w_;
   int8_t* windows_;  // room for four
   const uint32_t minus_zero_point_;
-  const bool copies_;
-  std::array<const int8_t*, kMaxKernel> rows_;
-  int32_t rows_from_ = 0;
-  bool rows_set_ = false;
+  const bool is_pointwise_;
+  const bool is_image_window_;
 };
 
 #if !OCELLUS_CORTEX_M7_ASM
@@ -300,16 +391,16 @@ struct Scratch {
 };
 
 void RunConvolution(const Conv2dParams& params, const Geometry& geometry,
-                    const Run& run, int32_t output_c, Widener* widener,
+                    const Run& run, int32_t output_c, const Widener& widener,
                     const Scratch& scratch) {
   const int32_t tiles = (run.pixels + kTilePixels - 1) / kTilePixels;
   const int32_t panel_tiles = geometry.PanelTiles(run.pixels);
   const int32_t tile_words = geometry.tile_words();
   for (int32_t done = 0; done < tiles; done += panel_tiles) {
     const int32_t count = std::min(panel_tiles, tiles - done);
-    for (int32_t i = 0; i < count; ++i) {
-      widener->Widen(run, FirstPixel(done + i, run.pixels),
-                     scratch.panel + i * tile_words);
+    for (int32_t i = 0; i < count;) {
+      i += widener.Widen(run, done + i, count - i,
+                         scratch.panel + i * tile_words);
     }
     // The last tile may start early, out of line with the others.
     const int32_t last = FirstPixel(done + count - 1, run.pixels);
@@ -361,11 +452,11 @@ void Conv2dS8(const Conv2dParams& params, Tensor<const int8_t> input,
   Widener widener(params, input, out.w, parts.windows);
   if (output.is_dense()) {
     RunConvolution(params, geometry, {output.Row(0), 0, out.h * out.w}, out.c,
-                   &widener, parts);
+                   widener, parts);
     return;
   }
   for (int32_t y = 0; y < out.h; ++y) {
-    RunConvolution(params, geometry, {output.Row(y), y, out.w}, out.c, &widener,
+    RunConvolution(params, geometry, {output.Row(y), y, out.w}, out.c, widener,
                    parts);
   }
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// OcellusM7MultiplyPairs, see conv2d_tiles.h. GCC keeps neither the eight sums
+// See conv2d_tiles.h. OcellusM7MultiplyPairs: GCC keeps neither the eight sums
 // in registers nor the loads in pairs.
 //
 //   r0 pixels   r1 weights    r2 weights as they are: 256 * second + first
@@ -152,6 +152,42 @@
     pop {r4-r11, pc}
     .size \name, . - \name
 .endm
+
+// OcellusM7WidenTile: r0-r3 pixels, r4 out, r5 addends, r6 groups left.
+    .section .text.OcellusM7WidenTile, "ax"
+    .balign 8
+    .global OcellusM7WidenTile
+    .type OcellusM7WidenTile, %function
+    .thumb_func
+OcellusM7WidenTile:
+    push {r4-r11, lr}
+    mov r6, r2
+    mov r4, r3
+    ldr r5, [sp, #36]
+    mov r7, r1
+    add r1, r0, r7
+    add r2, r1, r7
+    add r3, r2, r7
+1:  ldr r7, [r0], #4
+    ldr r8, [r1], #4
+    ldr r9, [r2], #4
+    ldr r10, [r3], #4
+    sxtab16 r11, r5, r7
+    sxtab16 r12, r5, r8
+    strd r11, r12, [r4], #8
+    sxtab16 r11, r5, r9
+    sxtab16 r12, r5, r10
+    strd r11, r12, [r4], #8
+    sxtab16 r7, r5, r7, ror #8
+    sxtab16 r8, r5, r8, ror #8
+    strd r7, r8, [r4], #8
+    sxtab16 r9, r5, r9, ror #8
+    sxtab16 r10, r5, r10, ror #8
+    strd r9, r10, [r4], #8
+    subs r6, r6, #1
+    bne 1b
+    pop {r4-r11, pc}
+    .size OcellusM7WidenTile, . - OcellusM7WidenTile
 
     MULTIPLY_PAIRS OcellusM7MultiplyPairs, 0
     MULTIPLY_PAIRS OcellusM7MultiplyPairsBelow128, 1

@@ -32,6 +32,11 @@ void OcellusM7MultiplyPairs(const uint32_t* pixels, const uint16_t* weights,
 void OcellusM7MultiplyPairsBelow128(const uint32_t* pixels,
                                     const uint16_t* weights,
                                     const PairTask* task);
+
+// Widens `groups` times four values, at least one, of four pixels `step` bytes
+// apart into the words of a tile, adding the halves of `addends`.
+void OcellusM7WidenTile(const int8_t* first, int32_t step, int32_t groups,
+                        uint32_t* out, uint32_t addends);
 }
 
 }  // namespace ocellus::kernels::cortex_m7

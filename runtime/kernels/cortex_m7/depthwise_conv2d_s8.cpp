@@ -112,17 +112,22 @@ DepthwiseRowsFn* RowsFunction(int32_t kernel, int32_t stride) {
 
 #endif
 
-// Two pixels of four channels to one word of each channel's plane.
-inline void Transpose(uint32_t left, uint32_t right, uint32_t zeros,
-                      uint32_t* out, int32_t plane_words) {
-  const uint32_t left02 = Sxtab16(zeros, left);
-  const uint32_t left13 = Sxtab16Ror8(zeros, left);
-  const uint32_t right02 = Sxtab16(zeros, right);
-  const uint32_t right13 = Sxtab16Ror8(zeros, right);
-  out[0] = Pkhbt(left02, right02);
-  out[plane_words] = Pkhbt(left13, right13);
-  out[2 * plane_words] = Pkhtb(left02, right02);
-  out[3 * plane_words] = Pkhtb(left13, right13);
+// Four channels of a pixel, widened: (0, 2) and (1, 3).
+struct Pixel {
+  uint32_t c02;
+  uint32_t c13;
+
+  Pixel(uint32_t bytes, uint32_t addends)
+      : c02(Sxtab16(addends, bytes)), c13(Sxtab16Ror8(addends, bytes)) {}
+};
+
+// Two pixels to one word of each of four planes.
+inline void Transpose(const Pixel& left, const Pixel& right, uint32_t* out,
+                      int32_t plane_words) {
+  out[0] = Pkhbt(left.c02, right.c02);
+  out[plane_words] = Pkhbt(left.c13, right.c13);
+  out[2 * plane_words] = Pkhtb(left.c02, right.c02);
+  out[3 * plane_words] = Pkhtb(left.c13, right.c13);
 }
 
 // The weights of four channels, from [K, K, C].
@@ -130,20 +135,22 @@ template <int kKernel>
 void WidenWeights(const int8_t* weights, int32_t channels, int32_t stride,
                   int32_t weight_words, uint32_t* out) {
   for (int32_t ky = 0; ky < kKernel; ++ky) {
-    uint32_t taps[kKernel];
-    for (int32_t kx = 0; kx < kKernel; ++kx, weights += channels) {
-      taps[kx] = LoadWord(weights);
-    }
+    const auto tap = [&](int32_t kx) {
+      return Pixel(LoadWord(weights + kx * channels), 0);
+    };
+    uint32_t* even = out;
+    uint32_t* odd = out + kKernel / 2;
+    Pixel left = tap(0);
     for (int32_t kx = 0; kx < kKernel - 1; kx += 2) {
-      Transpose(taps[kx], taps[kx + 1], 0, out++, weight_words);
+      const Pixel middle = tap(kx + 1);
+      const Pixel right = tap(kx + 2);
+      Transpose(left, middle, even++, weight_words);
+      if (stride == 1) Transpose(middle, right, odd++, weight_words);
+      left = right;
     }
-    if (stride == 1) {
-      for (int32_t kx = 1; kx < kKernel; kx += 2) {
-        Transpose(taps[kx], taps[kx + 1], 0, out++, weight_words);
-      }
-    } else {
-      Transpose(taps[kKernel - 1], 0, 0, out++, weight_words);
-    }
+    if (stride == 2) Transpose(left, Pixel(0, 0), odd, weight_words);
+    out += RowWords(kKernel, stride);
+    weights += kKernel * channels;
   }
 }
 
@@ -164,57 +171,61 @@ class PlaneFiller {
       : geometry_(geometry),
         input_(input),
         pad_left_(params.pad_left),
-        zeros_(Halves(-params.input_zero_point, -params.input_zero_point)),
-        outside_(0x01010101u * static_cast<uint8_t>(params.input_zero_point)) {}
+        columns_(
+            std::min(input.shape.w, 2 * geometry.row_words - params.pad_left)),
+        minus_zero_point_(
+            Halves(-params.input_zero_point, -params.input_zero_point)) {}
 
+  // Zeros the words of all rows that lie left or right of the input.
+  void ClearBorders(uint32_t* planes) const {
+    const int32_t begin = pad_left_ / 2;
+    const int32_t end = (pad_left_ + columns_ + 1) / 2;
+    for (int32_t i = kChannels * geometry_.plane_rows(); i > 0; --i) {
+      std::fill_n(planes, begin, 0u);
+      std::fill(planes + end, planes + geometry_.row_words, 0u);
+      planes += geometry_.row_words;
+    }
+  }
+
+  // Writes all other words of a row.
   void FillRow(int32_t in_y, int32_t first_channel, uint32_t* out) const {
-    const int32_t words = geometry_.row_words;
     const int32_t plane_words = geometry_.plane_words();
     if (in_y < 0 || in_y >= input_.shape.h) {
       for (int32_t c = 0; c < kChannels; ++c) {
-        std::fill_n(out + c * plane_words, words, 0u);
+        std::fill_n(out + c * plane_words, geometry_.row_words, 0u);
       }
       return;
     }
-    const int8_t* row = input_.Row(in_y) + first_channel;
-    // Words with both columns inside of the input.
-    const int32_t begin = std::min((pad_left_ + 1) / 2, words);
-    const int32_t end =
-        std::clamp((pad_left_ + input_.shape.w) / 2, begin, words);
-    FillBorder(row, 0, begin, out);
+    const int8_t* pixel = input_.Row(in_y) + first_channel;
     const int32_t channels = input_.shape.c;
-    const int8_t* pixel = row + (2 * begin - pad_left_) * channels;
-    const uint32_t zeros = zeros_;
-    uint32_t* word = out + begin;
-    for (int32_t count = end - begin; count > 0; --count) {
-      Transpose(LoadWord(pixel), LoadWord(pixel + channels), zeros, word,
+    const uint32_t minus_zero_point = minus_zero_point_;
+    const Pixel outside(0, 0);
+    uint32_t* word = out + pad_left_ / 2;
+    int32_t columns = columns_;
+    if (pad_left_ % 2 != 0) {
+      Transpose(outside, Pixel(LoadWord(pixel), minus_zero_point), word++,
                 plane_words);
-      pixel += 2 * channels;
-      ++word;
+      pixel += channels;
+      --columns;
     }
-    FillBorder(row, end, words, out);
+    for (; columns >= 2; columns -= 2) {
+      const Pixel left(LoadWord(pixel), minus_zero_point);
+      const Pixel right(LoadWord(pixel + channels), minus_zero_point);
+      Transpose(left, right, word++, plane_words);
+      pixel += 2 * channels;
+    }
+    if (columns == 1) {
+      Transpose(Pixel(LoadWord(pixel), minus_zero_point), outside, word,
+                plane_words);
+    }
   }
 
  private:
-  void FillBorder(const int8_t* row, int32_t begin, int32_t end,
-                  uint32_t* out) const {
-    for (int32_t i = begin; i < end; ++i) {
-      Transpose(Pixel(row, 2 * i - pad_left_),
-                Pixel(row, 2 * i + 1 - pad_left_), zeros_, out + i,
-                geometry_.plane_words());
-    }
-  }
-
-  uint32_t Pixel(const int8_t* row, int32_t x) const {
-    if (x < 0 || x >= input_.shape.w) return outside_;
-    return LoadWord(row + x * input_.shape.c);
-  }
-
   const Geometry& geometry_;
   const Tensor<const int8_t> input_;
   const int32_t pad_left_;
-  const uint32_t zeros_;    // what takes the zero point off
-  const uint32_t outside_;  // four times the zero point
+  const int32_t columns_;  // of the input that the planes hold
+  const uint32_t minus_zero_point_;
 };
 
 // Output rows [y, y + rows) of four channels, from their planes. The rows must
@@ -302,6 +313,7 @@ void DepthwiseConv2dS8(const Conv2dParams& params, Tensor<const int8_t> input,
   auto* oddments =
       reinterpret_cast<int8_t*>(planes + kChannels * geometry.plane_words());
   const PlaneFiller filler(params, geometry, input);
+  filler.ClearBorders(planes);
   for (int32_t group = 0; group < out.c; group += kChannels) {
     // The last group starts early rather than end late, and so computes some
     // channels a second time.

@@ -83,6 +83,14 @@ inline int32_t Ssat8(int32_t value) {
   return result;
 }
 
+// The low bytes of four values, the first one lowest.
+inline uint32_t PackBytes(int32_t v0, int32_t v1, int32_t v2, int32_t v3) {
+  asm("bfi %0, %1, #8, #8" : "+r"(v0) : "r"(v1));
+  asm("bfi %0, %1, #16, #8" : "+r"(v0) : "r"(v2));
+  asm("bfi %0, %1, #24, #8" : "+r"(v0) : "r"(v3));
+  return static_cast<uint32_t>(v0);
+}
+
 // Requantize() with bounds of -128 and 127.
 inline int8_t RequantizeToInt8(int32_t sum, float scale, int32_t zero_point) {
   float rounded;
@@ -123,6 +131,12 @@ inline uint32_t Pkhtb(uint32_t low, uint32_t high) {
 
 inline int32_t Ssat8(int32_t value) {
   return std::clamp<int32_t>(value, -128, 127);
+}
+
+inline uint32_t PackBytes(int32_t v0, int32_t v1, int32_t v2, int32_t v3) {
+  return static_cast<uint8_t>(v0) | uint32_t{static_cast<uint8_t>(v1)} << 8 |
+         uint32_t{static_cast<uint8_t>(v2)} << 16 |
+         uint32_t{static_cast<uint8_t>(v3)} << 24;
 }
 
 inline int8_t RequantizeToInt8(int32_t sum, float scale, int32_t zero_point) {

@@ -163,7 +163,12 @@ Conv2dCase RandomCase(std::mt19937& random, bool depthwise) {
       p.activation_min = RandomInt(random, -128, 127);
       p.activation_max = RandomInt(random, p.activation_min, 127);
     }
-    const int32_t input_c = RandomOf(random, kChannels);
+    // Now and then the first layer of a network.
+    const bool image = !depthwise && RandomInt(random, 0, 9) == 0;
+    if (image) p.kernel_h = p.kernel_w = 3;
+    p.pad_top = std::min(p.pad_top, p.kernel_h - 1);
+    p.pad_left = std::min(p.pad_left, p.kernel_w - 1);
+    const int32_t input_c = image ? 3 : RandomOf(random, kChannels);
     c.input_shape = {RandomOf(random, kSizes), RandomOf(random, kSizes),
                      input_c};
     c.output_shape = {RandomOutputSize(random, c.input_shape.h, p.kernel_h,
