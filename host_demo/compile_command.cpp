@@ -93,6 +93,7 @@ std::vector<uint8_t> ReadPixels(const std::string& file, Shape input) {
 void CompileNetwork(const CompileOptions& options) {
   const NetworkDescription network = ReadNetworkDescription(options.network);
   const Graph graph = BuildGraph(network, Safetensors::Read(options.weights));
+  const Target target = FindTarget(options.plan.target);
   const PlanCandidate plan = FindPlan(graph, options.plan);
 
   std::vector<std::vector<uint8_t>> images;
@@ -106,7 +107,7 @@ void CompileNetwork(const CompileOptions& options) {
       graph,
       Calibrate(graph, images, [&](int done, int) { bar->Update(done); }));
   bar.reset();
-  WriteModel(options.output, graph, quantized, plan);
+  WriteModel(options.output, graph, quantized, plan, target);
   std::printf("calibrated on %zu pictures\n", images.size());
 }
 
@@ -115,7 +116,8 @@ void PlanModel(const PlanModelOptions& options) {
   const ModelFile file(FindModel(options.model));
   const UnpackedModel unpacked = UnpackModel(file.model());
   WriteModel(options.output, unpacked.graph, unpacked.quantized,
-             FindPlan(unpacked.graph, options.plan));
+             FindPlan(unpacked.graph, options.plan),
+             FindTarget(options.plan.target));
 }
 
 }  // namespace

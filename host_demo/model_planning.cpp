@@ -29,6 +29,17 @@ void AddPlanOptions(CLI::App& command, PlanOptions& options) {
                 "No patches: every operator over whole tensors")
       ->excludes(budget)
       ->excludes(rows_fed);
+  command
+      .add_option("--target", options.target,
+                  "Whom weights are laid out for, cortex-m7 or any: every "
+                  "processor runs both, the Cortex-M7 its own faster")
+      ->capture_default_str();
+}
+
+Target FindTarget(const std::string& name) {
+  if (name == "cortex-m7") return Target::kCortexM7;
+  if (name == "any") return Target::kAny;
+  throw Failure("unknown target " + name + ", expected cortex-m7 or any");
 }
 
 uint32_t ParseBytes(const std::string& text) {
@@ -77,9 +88,10 @@ PlanCandidate FindPlan(const Graph& graph, const PlanOptions& options) {
 }
 
 void WriteModel(const std::string& path, const Graph& graph,
-                const QuantizedGraph& quantized, const PlanCandidate& plan) {
+                const QuantizedGraph& quantized, const PlanCandidate& plan,
+                Target target) {
   const MemoryPlan memory = PlanMemory(graph, plan.stages);
-  const std::vector<uint8_t> blob = PackModel(graph, quantized, memory);
+  const std::vector<uint8_t> blob = PackModel(graph, quantized, memory, target);
   WriteFile(path, {reinterpret_cast<const char*>(blob.data()), blob.size()});
   const int64_t plain_macs = LayerByLayer(graph).macs;
   std::printf("%s\n", path.c_str());
