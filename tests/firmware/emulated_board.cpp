@@ -83,8 +83,8 @@ void Check(uc_err error, const char* what) {
 }  // namespace
 
 EmulatedBoard::EmulatedBoard(const std::string& elf_path,
-                             EmulatedCamera& camera)
-    : camera_(camera) {
+                             EmulatedCamera& camera, uint32_t crystal_hz)
+    : camera_(camera), crystal_hz_(crystal_hz) {
   Check(uc_open(UC_ARCH_ARM,
                 static_cast<uc_mode>(UC_MODE_THUMB | UC_MODE_MCLASS), &engine_),
         "open");
@@ -295,7 +295,7 @@ void EmulatedBoard::UpdateClock() {
   if ((Value(kRccCfgr) & 7) != 3) return Fail("neither on HSI nor on PLL1");
   const uint32_t source = Value(kPllCkselr) & 3;
   if (source == 2 && !crystal_works_) return Fail("PLL1 on a dead crystal");
-  const uint32_t source_hz = source == 0 ? 64'000'000 : 25'000'000;
+  const uint32_t source_hz = source == 0 ? 64'000'000 : crystal_hz_;
   const uint32_t reference_hz = source_hz / (Value(kPllCkselr) >> 4 & 63);
   const uint32_t vco_hz = reference_hz * ((Value(kPll1Divr) & 511) + 1);
   const uint32_t hz = vco_hz / ((Value(kPll1Divr) >> 9 & 127) + 1);
@@ -641,9 +641,11 @@ void EmulatedBoard::CameraEvent() {
     case EmulatedCamera::Event::kNothing:
       break;
     case EmulatedCamera::Event::kFrameStart:
-      // Polarities: rising pixel clock, VSYNC high and HSYNC low while there is
-      // no data; snapshot.
-      if (captures && (Value(kDcmiCr) & 0xE2) != 0xA2) {
+      // Rising pixel clock, HSYNC low between lines, VSYNC as the camera has
+      // it; snapshot.
+      if (captures &&
+          (Value(kDcmiCr) & 0xE2) !=
+              (camera_.vsync_is_high_between_frames() ? 0xA2u : 0x22u)) {
         return Fail("DCMI_CR: " + Hex(Value(kDcmiCr)));
       }
       in_frame_ = captures;

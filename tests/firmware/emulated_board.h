@@ -30,8 +30,10 @@ namespace ocellus {
 // for the order of events, not for speed.
 class EmulatedBoard {
  public:
-  // Throws std::runtime_error if the file cannot be loaded.
-  EmulatedBoard(const std::string& elf_path, EmulatedCamera& camera);
+  // `crystal_hz`: of the board's crystal or oscillator. Throws
+  // std::runtime_error if the file cannot be loaded.
+  EmulatedBoard(const std::string& elf_path, EmulatedCamera& camera,
+                uint32_t crystal_hz = 25'000'000);
   ~EmulatedBoard();
   EmulatedBoard(const EmulatedBoard&) = delete;
   EmulatedBoard& operator=(const EmulatedBoard&) = delete;
@@ -145,6 +147,7 @@ class EmulatedBoard {
   bool watchdog_on_ = false;
   bool reset_wanted_ = false;
   bool crystal_works_ = true;
+  uint32_t crystal_hz_;
   uint32_t revision_ = 0x2003;
   uint32_t bus_error_address_ = 0;
   uint32_t fault_pc_ = 0;

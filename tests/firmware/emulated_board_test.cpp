@@ -307,5 +307,56 @@ TEST_F(EmulatedBoardTest, RunsOlderPartsAt400Mhz) {
   EXPECT_EQ(Json::parse(board_.Lines("\"board\"").at(0))["cpu_mhz"], 400);
 }
 
+void ExpectAnswersOfHost(EmulatedBoard& board, PixelFormat pixels) {
+  ASSERT_TRUE(board.RunUntilSaid("\"detections\"", 2, 3000))
+      << board.failure() << board.console().substr(0, 1000);
+  Host host(pixels);
+  for (const std::string& line : board.Lines("\"detections\"")) {
+    const auto number = Json::parse(line)["frame"].get<std::size_t>();
+    const int frame = board.captures().at(number - 1).frame;
+    EXPECT_EQ(line.substr(line.find("\"detections\"")),
+              host.Answer(MakeFrame(frame)));
+  }
+}
+
+TEST(EmulatedOpenMv, AnswersAsTheHostDoes) {
+  EmulatedOv7725 camera(MakeFrame);
+  EmulatedBoard board(OCELLUS_OPENMV_H7, camera, 12'000'000);
+  ExpectAnswersOfHost(board, PixelFormat::kRgb565);
+  EXPECT_EQ(board.cpu_hz(), 480'000'000u);
+  EXPECT_EQ(board.PinFunction('A', 8), 1u);   // TIM1_CH1
+  EXPECT_EQ(board.PinFunction('B', 6), 13u);  // DCMI_D5
+}
+
+TEST(EmulatedNiclaVision, AnswersAsTheHostDoesOnYuv) {
+  EmulatedGc2145 camera(MakeFrame);
+  EmulatedBoard board(OCELLUS_NICLA_VISION, camera, 25'000'000);
+  ExpectAnswersOfHost(board, PixelFormat::kYuyv);
+  EXPECT_EQ(board.cpu_hz(), 400'000'000u);
+  EXPECT_EQ(board.PinFunction('A', 7), 2u);   // TIM3_CH2
+  EXPECT_EQ(board.PinFunction('G', 9), 13u);  // DCMI_VSYNC
+}
+
+TEST(EmulatedNucleo, AnswersFramesThatComeOverItsConsole) {
+  NoCamera camera;
+  EmulatedBoard board(OCELLUS_NUCLEO_H743ZI, camera, 8'000'000);
+  Host host(PixelFormat::kRgb565);
+  for (int frame = 0; frame < 2; ++frame) {
+    ASSERT_TRUE(board.RunUntilSaid("\"want\":\"frame\"", frame + 1, 3000))
+        << board.failure() << board.console().substr(0, 1000);
+    std::string bytes = "F";
+    for (const std::vector<uint8_t>& line : MakeFrame(frame)) {
+      bytes.append(line.begin(), line.end());
+    }
+    board.Type(bytes);
+    ASSERT_TRUE(board.RunUntilSaid("\"detections\"", frame + 1, 3000))
+        << board.failure() << board.console().substr(0, 1000);
+    const std::string line =
+        board.Lines("\"detections\"")[static_cast<std::size_t>(frame)];
+    EXPECT_EQ(line.substr(line.find("\"detections\"")),
+              host.Answer(MakeFrame(frame)));
+  }
+}
+
 }  // namespace
 }  // namespace ocellus

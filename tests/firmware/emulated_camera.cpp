@@ -71,4 +71,38 @@ bool EmulatedOv2640::IsStreaming() const {
          (Of(sensor_, 0x12) & 0x70) == 0x40;
 }
 
+void EmulatedOv7725::WriteRegister(uint8_t reg, uint8_t value) {
+  registers_[reg] = value;
+  if (reg != 0x12 || (value & 0x80) == 0) return;
+  registers_.clear();
+  Restart();
+}
+
+uint8_t EmulatedOv7725::ReadRegister(uint8_t reg) {
+  return reg == 0x0A ? 0x77 : Of(registers_, reg);
+}
+
+bool EmulatedOv7725::IsStreaming() const {
+  return Of(registers_, 0x12) == 0x46 && 4 * Of(registers_, 0x29) == kWidth &&
+         2 * Of(registers_, 0x2C) == kHeight;
+}
+
+void EmulatedGc2145::WriteRegister(uint8_t reg, uint8_t value) {
+  registers_[reg] = value;
+  if (reg != 0xFE || (value & 0x80) == 0) return;
+  registers_.clear();
+  Restart();
+}
+
+uint8_t EmulatedGc2145::ReadRegister(uint8_t reg) {
+  return reg == 0xF0 ? 0x21 : Of(registers_, reg);
+}
+
+bool EmulatedGc2145::IsStreaming() const {
+  const int height = Of(registers_, 0x95) << 8 | Of(registers_, 0x96);
+  const int width = Of(registers_, 0x97) << 8 | Of(registers_, 0x98);
+  return Of(registers_, 0x84) == 2 && Of(registers_, 0x99) == 0x55 &&
+         Of(registers_, 0xF2) == 0x0F && width == kWidth && height == kHeight;
+}
+
 }  // namespace ocellus

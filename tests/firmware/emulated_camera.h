@@ -30,6 +30,7 @@ class EmulatedCamera {
   virtual uint8_t ReadRegister(uint8_t reg) = 0;
   // Whether the registers ask for what this firmware expects.
   virtual bool IsStreaming() const = 0;
+  virtual bool vsync_is_high_between_frames() const { return true; }
 
   // What goes wrong.
   void Unplug(bool unplugged) { unplugged_ = unplugged; }
@@ -92,6 +93,43 @@ class EmulatedOv2640 final : public EmulatedCamera {
   uint8_t bank_ = 0;
   std::map<uint8_t, uint8_t> processor_;
   std::map<uint8_t, uint8_t> sensor_;
+};
+
+// OmniVision OV7725.
+class EmulatedOv7725 final : public EmulatedCamera {
+ public:
+  using EmulatedCamera::EmulatedCamera;
+  uint8_t bus_address() const override { return 0x21; }
+  void WriteRegister(uint8_t reg, uint8_t value) override;
+  uint8_t ReadRegister(uint8_t reg) override;
+  bool IsStreaming() const override;
+
+ private:
+  std::map<uint8_t, uint8_t> registers_;
+};
+
+// GalaxyCore GC2145.
+class EmulatedGc2145 final : public EmulatedCamera {
+ public:
+  using EmulatedCamera::EmulatedCamera;
+  uint8_t bus_address() const override { return 0x3C; }
+  void WriteRegister(uint8_t reg, uint8_t value) override;
+  uint8_t ReadRegister(uint8_t reg) override;
+  bool IsStreaming() const override;
+  bool vsync_is_high_between_frames() const override { return false; }
+
+ private:
+  std::map<uint8_t, uint8_t> registers_;  // of page 0
+};
+
+// A board's empty connector.
+class NoCamera final : public EmulatedCamera {
+ public:
+  NoCamera() : EmulatedCamera([](int) { return Frame(); }) { Unplug(true); }
+  uint8_t bus_address() const override { return 0; }
+  void WriteRegister(uint8_t, uint8_t) override {}
+  uint8_t ReadRegister(uint8_t) override { return 0; }
+  bool IsStreaming() const override { return false; }
 };
 
 }  // namespace ocellus
