@@ -59,9 +59,7 @@ std::vector<Lifetime> Lifetimes(const Model& model) {
     }
     lifetimes[op.output].end = i;
     lifetimes[op.input].end = i;
-    if (static_cast<OpKind>(op.kind) == OpKind::kAdd) {
-      lifetimes[op.input2].end = i;
-    }
+    if (op.input2 != format::kNoTensor) lifetimes[op.input2].end = i;
   }
   for (const format::LevelRecord& level : model.levels()) {
     lifetimes[level.class_tensor].end = op_count;
@@ -120,6 +118,20 @@ std::string KindText(const OpRecord& op) {
       return "add";
     case OpKind::kResizeNearest:
       return "resize";
+    case OpKind::kPool:
+      return op.variant == static_cast<uint8_t>(format::PoolMode::kMax)
+                 ? "max pool"
+                 : "average pool";
+    case OpKind::kMul:
+      return "mul";
+    case OpKind::kLookup:
+      return "lookup";
+    case OpKind::kConcat:
+      return "concat";
+    case OpKind::kSoftmax:
+      return "softmax";
+    case OpKind::kReshape:
+      return "reshape";
   }
   return "unknown";
 }
@@ -175,7 +187,7 @@ ModelReport ReportModel(const Model& model) {
     const int64_t macs_per_pixel = CountWork(op, &row);
     row.macs = macs_per_pixel * pixels;
     report.macs_untiled += macs_per_pixel * pixels_untiled;
-    if (static_cast<OpKind>(op.kind) == OpKind::kAdd) {
+    if (op.input2 != format::kNoTensor) {
       const uint32_t output_offset = model.tensors()[op.output].arena_offset;
       row.in_place = model.tensors()[op.input].arena_offset == output_offset ||
                      model.tensors()[op.input2].arena_offset == output_offset;

@@ -16,6 +16,7 @@ using format::RangeRecord;
 using format::StageRecord;
 using kernels::Conv2dKernel;
 using kernels::Conv2dParams;
+using kernels::PoolParams;
 
 constexpr std::size_t RoundUp(std::size_t bytes) {
   constexpr std::size_t kMask = Executor::kArenaAlignment - 1;
@@ -32,6 +33,12 @@ const Conv2dKernel* ConvolutionKernel(const Backend& backend,
       return &backend.depthwise_conv2d;
     case OpKind::kAdd:
     case OpKind::kResizeNearest:
+    case OpKind::kPool:
+    case OpKind::kMul:
+    case OpKind::kLookup:
+    case OpKind::kConcat:
+    case OpKind::kSoftmax:
+    case OpKind::kReshape:
       return nullptr;
   }
   return nullptr;
@@ -73,6 +80,25 @@ std::size_t UnpairedBytes(const Model& model, const Conv2dKernel& kernel,
   if (!MustUnpair(kernel, op)) return 0;
   return static_cast<std::size_t>(Depth(model, op)) *
          static_cast<std::size_t>(model.shape(op.output).c);
+}
+
+// But for the padding, which differs by tile.
+PoolParams PoolingParams(const Model& model, const OpRecord& op) {
+  const auto mode = static_cast<format::PoolMode>(op.variant);
+  return {
+      .mode = mode,
+      .kernel_h = op.kernel_h,
+      .kernel_w = op.kernel_w,
+      .stride_y = op.stride_y,
+      .stride_x = op.stride_x,
+      .activation_min = op.activation_min,
+      .activation_max = op.activation_max,
+      .input_zero_point = model.quant(op.input).zero_point,
+      .output_zero_point = model.quant(op.output).zero_point,
+      .requant = mode == format::PoolMode::kMean
+                     ? *model.Data<float>(op.requant_offset)
+                     : 1.0f,
+  };
 }
 
 std::size_t PackedBytes(const Model& model, const Conv2dKernel& kernel,
@@ -367,6 +393,48 @@ void Executor::RunKernel(int32_t op_index, Corner corner,
               .first_x = corner.copy_x,
           },
           input, output);
+      break;
+    case OpKind::kPool: {
+      PoolParams params = PoolingParams(*model_, op);
+      params.pad_top = corner.pad_top;
+      params.pad_left = corner.pad_left;
+      backend_->pool(params, input, output);
+      break;
+    }
+    case OpKind::kMul:
+      backend_->mul(
+          {
+              .zero_point = model_->quant(op.input).zero_point,
+              .zero_point2 = model_->quant(op.input2).zero_point,
+              .output_zero_point = model_->quant(op.output).zero_point,
+              .requant = *model_->Data<float>(op.requant_offset),
+              .activation_min = op.activation_min,
+              .activation_max = op.activation_max,
+          },
+          input, input2, output);
+      break;
+    case OpKind::kLookup:
+      backend_->lookup(model_->Data<int8_t>(op.weights_offset), input, output);
+      break;
+    case OpKind::kConcat:
+      backend_->concat(static_cast<format::ConcatAxis>(op.variant), input,
+                       input2, output);
+      break;
+    case OpKind::kSoftmax:
+      backend_->softmax(
+          {
+              .exp = model_->Data<float>(op.requant_offset),
+              .output_scale = model_->quant(op.output).scale,
+              .output_zero_point = model_->quant(op.output).zero_point,
+          },
+          input, output);
+      break;
+    case OpKind::kReshape:
+      // Over its input there is nothing to do.
+      if (output.data != input.data) {
+        std::memcpy(output.data, input.data,
+                    static_cast<std::size_t>(output.shape.elements()));
+      }
       break;
   }
   if (observe_ != nullptr) observe_(observe_context_, op_index, true);

@@ -291,8 +291,16 @@ class Validator {
            range.end <= extent && range.end - range.begin <= held;
   }
 
+  static bool HasTwoInputs(OpKind kind) {
+    return kind == OpKind::kAdd || kind == OpKind::kMul ||
+           kind == OpKind::kConcat;
+  }
+
   // An op of a stage finds what each tile needs in the arena.
   Status CheckTiles(const OpRecord& op, const StageRecord& stage) const {
+    if (!format::RunsInTiles(static_cast<OpKind>(op.kind), op.variant)) {
+      return Status::kUnsupported;
+    }
     const auto stage_index = static_cast<uint32_t>(&stage - stages());
     const auto is_tiling = [&](uint16_t tiling, uint16_t tensor) {
       return tiling < header_->tilings.count &&
@@ -343,7 +351,8 @@ class Validator {
     const bool convolves =
         kind == OpKind::kConv2d || kind == OpKind::kDepthwiseConv2d;
     // The executor looks at these fields of every op.
-    if ((kind != OpKind::kAdd && op.input2 != format::kNoTensor) ||
+    if (HasTwoInputs(kind) != IsTensor(op.input2) ||
+        (!HasTwoInputs(kind) && op.input2 != format::kNoTensor) ||
         (!convolves && op.ring_bytes != 0)) {
       return Status::kMalformed;
     }
@@ -357,6 +366,22 @@ class Validator {
         return CheckAdd(op, input, output);
       case OpKind::kResizeNearest:
         return CheckResize(input, output);
+      case OpKind::kPool:
+        return CheckPool(op, input, output);
+      case OpKind::kMul:
+        return CheckMul(op, input, output);
+      case OpKind::kLookup:
+        return Fits(op.weights_offset, 256, 1) &&
+                       ShapeOf(input) == ShapeOf(output) &&
+                       MayOverwrite(input, output)
+                   ? Status::kOk
+                   : Status::kMalformed;
+      case OpKind::kConcat:
+        return CheckConcat(op, input, output);
+      case OpKind::kSoftmax:
+        return CheckSoftmax(op, input, output);
+      case OpKind::kReshape:
+        return CheckReshape(input, output);
     }
     return Status::kUnsupported;
   }
@@ -460,24 +485,128 @@ class Validator {
 
   Status CheckAdd(const OpRecord& op, const TensorRecord& input,
                   const TensorRecord& output) const {
-    if (!IsTensor(op.input2)) return Status::kMalformed;
     const TensorRecord& input2 = tensors()[op.input2];
     constexpr int32_t kMultiplierEnd = 1 << 21;
     if (ShapeOf(input) != ShapeOf(output) ||
         ShapeOf(input2) != ShapeOf(output) || op.add_shift < 13 ||
         op.add_shift > 31 || op.add_multiplier < 0 ||
-        op.add_multiplier >= kMultiplierEnd || op.add_multiplier2 < 0 ||
+        op.add_multiplier >= kMultiplierEnd ||
+        op.add_multiplier2 <= -kMultiplierEnd ||
         op.add_multiplier2 >= kMultiplierEnd) {
       return Status::kMalformed;
     }
-    // Over an addend, each pixel must be in its addend's place.
-    const auto apart = [&](const TensorRecord& addend) {
-      return !RangeOf(addend).Overlaps(RangeOf(output)) ||
-             (addend.arena_offset == output.arena_offset &&
-              RingRows(addend) == RingRows(output) && HoldsColumns(addend) &&
-              HoldsColumns(output));
+    return MayOverwrite(input, output) && MayOverwrite(input2, output)
+               ? Status::kOk
+               : Status::kMalformed;
+  }
+
+  // Over an input, each pixel must be in its input's place.
+  static bool MayOverwrite(const TensorRecord& input,
+                           const TensorRecord& output) {
+    return !RangeOf(input).Overlaps(RangeOf(output)) ||
+           (ShapeOf(input) == ShapeOf(output) &&
+            input.arena_offset == output.arena_offset &&
+            RingRows(input) == RingRows(output) && HoldsColumns(input) &&
+            HoldsColumns(output));
+  }
+
+  static bool OfOneQuantisation(const TensorRecord& a, const TensorRecord& b) {
+    return a.scale == b.scale && a.zero_point == b.zero_point;
+  }
+
+  Status CheckPool(const OpRecord& op, const TensorRecord& input,
+                   const TensorRecord& output) const {
+    if (op.kernel_h < 1 || op.kernel_w < 1 || op.stride_y < 1 ||
+        op.stride_y > format::kMaxPoolKernel || op.stride_x < 1 ||
+        op.stride_x > format::kMaxPoolKernel ||
+        op.variant >= format::kPoolModes) {
+      return Status::kUnsupported;
+    }
+    const bool is_mean =
+        op.variant == static_cast<uint8_t>(format::PoolMode::kMean);
+    const bool requantises =
+        Fits(op.requant_offset, sizeof(float), alignof(float)) &&
+        IsPositiveFinite(FloatAt(op.requant_offset, 0));
+    const bool sound =
+        WindowsFit(input.h, output.h, op.kernel_h, op.stride_y, op.pad_top) &&
+        WindowsFit(input.w, output.w, op.kernel_w, op.stride_x, op.pad_left) &&
+        input.c == output.c && !RangeOf(input).Overlaps(RangeOf(output)) &&
+        (is_mean ? requantises : OfOneQuantisation(input, output));
+    return sound ? Status::kOk : Status::kMalformed;
+  }
+
+  Status CheckMul(const OpRecord& op, const TensorRecord& input,
+                  const TensorRecord& output) const {
+    const TensorRecord& input2 = tensors()[op.input2];
+    const Shape one_pixel = {1, 1, output.c};
+    const bool sound =
+        ShapeOf(input) == ShapeOf(output) &&
+        (ShapeOf(input2) == ShapeOf(output) || ShapeOf(input2) == one_pixel) &&
+        Fits(op.requant_offset, sizeof(float), alignof(float)) &&
+        IsPositiveFinite(FloatAt(op.requant_offset, 0)) &&
+        MayOverwrite(input, output) && MayOverwrite(input2, output);
+    return sound ? Status::kOk : Status::kMalformed;
+  }
+
+  Status CheckConcat(const OpRecord& op, const TensorRecord& input,
+                     const TensorRecord& output) const {
+    const TensorRecord& input2 = tensors()[op.input2];
+    if (op.variant >= format::kConcatAxes) return Status::kUnsupported;
+    Shape sum = ShapeOf(input);
+    Shape rest = ShapeOf(input2);
+    const auto join = [](int32_t* a, int32_t* b) {
+      *a += *b;
+      *b = *a;
     };
-    return apart(input) && apart(input2) ? Status::kOk : Status::kMalformed;
+    switch (static_cast<format::ConcatAxis>(op.variant)) {
+      case format::ConcatAxis::kRows:
+        join(&sum.h, &rest.h);
+        break;
+      case format::ConcatAxis::kColumns:
+        join(&sum.w, &rest.w);
+        break;
+      case format::ConcatAxis::kChannels:
+        join(&sum.c, &rest.c);
+        break;
+    }
+    const bool sound = sum == ShapeOf(output) && rest == sum &&
+                       OfOneQuantisation(input, output) &&
+                       OfOneQuantisation(input2, output) &&
+                       !RangeOf(input).Overlaps(RangeOf(output)) &&
+                       !RangeOf(input2).Overlaps(RangeOf(output));
+    return sound ? Status::kOk : Status::kMalformed;
+  }
+
+  Status CheckSoftmax(const OpRecord& op, const TensorRecord& input,
+                      const TensorRecord& output) const {
+    constexpr uint32_t kEntries = 256;
+    if (!Fits(op.requant_offset, kEntries * sizeof(float), alignof(float)) ||
+        ShapeOf(input) != ShapeOf(output) ||
+        RangeOf(input).Overlaps(RangeOf(output))) {
+      return Status::kMalformed;
+    }
+    // Then sums are at least 1, and no product is infinite.
+    for (uint32_t i = 0; i < kEntries; ++i) {
+      const float value = FloatAt(op.requant_offset, i);
+      if (!(value >= 0.0f && value <= 1.0f)) return Status::kMalformed;
+    }
+    return FloatAt(op.requant_offset, kEntries - 1) == 1.0f
+               ? Status::kOk
+               : Status::kMalformed;
+  }
+
+  Status CheckReshape(const TensorRecord& input,
+                      const TensorRecord& output) const {
+    const bool sound =
+        ShapeOf(input).elements() == ShapeOf(output).elements() &&
+        OfOneQuantisation(input, output) &&
+        (input.arena_offset == output.arena_offset ||
+         !RangeOf(input).Overlaps(RangeOf(output)));
+    return sound ? Status::kOk : Status::kMalformed;
+  }
+
+  float FloatAt(uint32_t offset, uint32_t index) const {
+    return reinterpret_cast<const float*>(blob_.data() + offset)[index];
   }
 
   Status CheckResize(const TensorRecord& input,

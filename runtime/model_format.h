@@ -27,6 +27,7 @@ inline constexpr uint32_t kMaxOps = 4096;
 inline constexpr int32_t kMaxDimension = 4096;  // of H, W and C
 inline constexpr uint32_t kMaxKernel = 16;      // convolution rows or columns
 inline constexpr uint32_t kMaxStride = 8;
+inline constexpr uint32_t kMaxPoolKernel = 255;
 inline constexpr uint32_t kMaxClasses = 1024;
 inline constexpr uint32_t kMaxLevels = 8;
 inline constexpr uint32_t kMaxStages = 256;
@@ -90,8 +91,41 @@ enum class OpKind : uint8_t {
   kDepthwiseConv2d = 1,
   kAdd = 2,
   kResizeNearest = 3,
+  kPool = 4,     // variant: PoolMode
+  kMul = 5,      // input2 of the same shape, or [1, 1, C]
+  kLookup = 6,   // any function of one value, by table
+  kConcat = 7,   // of two tensors; variant: ConcatAxis
+  kSoftmax = 8,  // over channels
+  kReshape = 9,  // the same bytes in another shape
 };
-inline constexpr uint8_t kOpKinds = 4;
+inline constexpr uint8_t kOpKinds = 10;
+
+// Whether an op reads a kernel's window, with stride and padding.
+constexpr bool HasWindow(OpKind kind) {
+  return kind == OpKind::kConv2d || kind == OpKind::kDepthwiseConv2d ||
+         kind == OpKind::kPool;
+}
+
+// What a pooling does with the window's pixels that lie in the input, n of
+// them.
+enum class PoolMode : uint8_t {
+  kMax = 0,
+  kAverage = 1,  // sum / n, halves away from zero; one quantisation
+  kMean = 2,     // Requantize(sum - n * zero_point): another quantisation
+};
+inline constexpr uint8_t kPoolModes = 3;
+
+enum class ConcatAxis : uint8_t { kRows = 0, kColumns = 1, kChannels = 2 };
+inline constexpr uint8_t kConcatAxes = 3;
+
+// Whether an op can be part of a stage: what it writes of a tile depends on the
+// same tile of its inputs, or on one around it.
+constexpr bool RunsInTiles(OpKind kind, uint8_t variant) {
+  if (kind == OpKind::kConcat) {
+    return variant == static_cast<uint8_t>(ConcatAxis::kChannels);
+  }
+  return kind != OpKind::kReshape;
+}
 
 inline constexpr uint16_t kNoTensor = 0xFFFF;
 
@@ -114,18 +148,22 @@ struct OpRecord {
   uint8_t pad_left;
   uint8_t weight_layout;  // WeightLayout
   uint16_t input;         // first input
-  uint16_t input2;        // second addend of kAdd
+  uint16_t input2;        // of kAdd, kMul and kConcat
   uint16_t output;
   int8_t activation_min;  // clamp of the output, in its quantised units
   int8_t activation_max;
+  // A convolution's as weight_layout says; kLookup: int8 [256], the answers for
+  // -128 to 127.
   uint32_t weights_offset;
-  uint32_t bias_offset;     // int32 [O], at scale input_scale * weight_scale
-  uint32_t requant_offset;  // float [O], accumulator to output scale
+  uint32_t bias_offset;  // int32 [O], at scale input_scale * weight_scale
+  // float [O], accumulator to output scale; kMul, kPool with kMean: float [1].
+  // kSoftmax: float [256], e to the power -scale * (255 - i).
+  uint32_t requant_offset;
   // A depthwise convolution may overwrite its own input. It then keeps
   // kernel_h input rows in a ring of this many bytes of the arena.
   uint32_t ring_offset;
   uint32_t ring_bytes;  // 0: input and output do not overlap
-  // kAdd only, see kernels/add_s8.h.
+  // kAdd only, see kernels/add_s8.h. The second is negative to subtract.
   int32_t add_multiplier;   // of the first input
   int32_t add_multiplier2;  // of the second
   int32_t add_shift;
@@ -133,7 +171,8 @@ struct OpRecord {
   uint16_t input_tiling;
   uint16_t input2_tiling;
   uint16_t output_tiling;
-  uint16_t reserved1;
+  uint8_t variant;  // of kPool and kConcat, see OpKind
+  uint8_t reserved1;
   uint32_t reserved2[2];  // zero
 };
 static_assert(sizeof(OpRecord) == 64);

@@ -35,14 +35,24 @@ constexpr Reading ReadingOf(const format::OpRecord& op, bool second, Axis axis,
   switch (static_cast<format::OpKind>(op.kind)) {
     case format::OpKind::kConv2d:
     case format::OpKind::kDepthwiseConv2d:
+    case format::OpKind::kPool:
       return rows ? Reading{op.kernel_h, op.stride_y, op.pad_top}
                   : Reading{op.kernel_w, op.stride_x, op.pad_left};
     case format::OpKind::kResizeNearest:
       return {.factor = rows ? output.h / input.h : output.w / input.w};
+    case format::OpKind::kMul:
+      // One pixel may scale all channels.
+      if (second && input != output) {
+        return {.factor = rows ? output.h : output.w};
+      }
+      return {};
     case format::OpKind::kAdd:
+    case format::OpKind::kLookup:
+    case format::OpKind::kConcat:
+    case format::OpKind::kSoftmax:
+    case format::OpKind::kReshape:
       return {};
   }
-  static_cast<void>(second);  // of the kinds so far, both inputs read alike
   return {};
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <string>
 #include <vector>
@@ -22,18 +23,29 @@ struct GraphTensor {
 struct GraphOp {
   format::OpKind kind = format::OpKind::kConv2d;
   int32_t input = kNone;   // tensor indices
-  int32_t input2 = kNone;  // second addend
+  int32_t input2 = kNone;  // second addend, factor or part
   int32_t output = kNone;
-  // Convolutions only.
-  int32_t kernel = 1;
-  int32_t stride = 1;
-  int32_t pad = 0;             // on every side that the output needs it
-  std::vector<float> weights;  // [O, K, K, I]; depthwise [K, K, C]
+  uint8_t variant = 0;                   // as in OpRecord
+  std::function<float(float)> function;  // of kLookup
+  // Convolutions and poolings only.
+  int32_t kernel_h = 1;
+  int32_t kernel_w = 1;
+  int32_t stride_y = 1;
+  int32_t stride_x = 1;
+  int32_t pad_top = 0;         // the other sides are padded
+  int32_t pad_left = 0;        // as the output needs it
+  std::vector<float> weights;  // [O, KH, KW, I]; depthwise [KH, KW, C]
   std::vector<float> bias;     // [O]
   // The output is clamped to these.
   float activation_min = -std::numeric_limits<float>::infinity();
   float activation_max = std::numeric_limits<float>::infinity();
 
+  void SetSquareWindow(int32_t kernel, int32_t stride, int32_t pad) {
+    kernel_h = kernel_w = kernel;
+    stride_y = stride_x = stride;
+    pad_top = pad_left = pad;
+  }
+  bool has_window() const { return format::HasWindow(kind); }
   bool is_convolution() const {
     return kind == format::OpKind::kConv2d ||
            kind == format::OpKind::kDepthwiseConv2d;
@@ -66,11 +78,18 @@ struct Graph {
   }
   const Shape& shape(int32_t tensor) const { return tensors[tensor].shape; }
 
+  // Whether the op multiplies every pixel by the one pixel of its input2.
+  bool ScalesChannels(const GraphOp& op) const {
+    return op.kind == format::OpKind::kMul &&
+           shape(op.input2) != shape(op.output);
+  }
+
   // Multiply-accumulate operations of one op, whole or for each pixel of its
   // output; additions count none.
   int64_t MacsPerPixel(const GraphOp& op) const {
     if (!op.is_convolution()) return 0;
-    const int64_t taps = int64_t{op.kernel} * op.kernel * shape(op.output).c;
+    const int64_t taps =
+        int64_t{op.kernel_h} * op.kernel_w * shape(op.output).c;
     return op.kind == format::OpKind::kConv2d ? taps * shape(op.input).c : taps;
   }
   int64_t Macs(const GraphOp& op) const {

@@ -31,9 +31,7 @@ int32_t GraphBuilder::AppendConvolution(OpKind kind, const std::string& name,
   GraphOp op;
   op.kind = kind;
   op.input = input;
-  op.kernel = kernel;
-  op.stride = stride;
-  op.pad = kernel / 2;
+  op.SetSquareWindow(kernel, stride, kernel / 2);
   op.bias.assign(width, 0.0f);
   std::vector<double> channel_scale(width, 1.0);
   if (batch_norm) {
@@ -80,7 +78,7 @@ int32_t GraphBuilder::AppendConvolution(OpKind kind, const std::string& name,
     op.activation_max = 6.0f;
   }
   const auto out = [&](int32_t size) {
-    return (size + 2 * op.pad - kernel) / stride + 1;
+    return (size + 2 * op.pad_top - kernel) / stride + 1;
   };
   op.output = graph_->AddTensor(name, {out(in.h), out(in.w), width});
   graph_->ops.push_back(std::move(op));

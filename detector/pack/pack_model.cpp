@@ -182,14 +182,25 @@ std::vector<uint8_t> PackModel(const Graph& graph,
     record.add_multiplier2 = values.add_multiplier2;
     record.add_shift = values.add_shift;
     tiling_table.SetTilings(static_cast<int32_t>(i), op, &record);
-    if (!op.is_convolution()) continue;
-    record.kernel_h = record.kernel_w = static_cast<uint8_t>(op.kernel);
-    record.stride_y = record.stride_x = static_cast<uint8_t>(op.stride);
-    record.pad_top = record.pad_left = static_cast<uint8_t>(op.pad);
-    AppendWeights(graph, op, values.weights, target, &blob, &record);
-    record.bias_offset = blob.Append(std::span(values.bias), sizeof(int32_t));
-    record.requant_offset =
-        blob.Append(std::span(values.requant), sizeof(float));
+    record.variant = op.variant;
+    if (op.has_window()) {
+      record.kernel_h = static_cast<uint8_t>(op.kernel_h);
+      record.kernel_w = static_cast<uint8_t>(op.kernel_w);
+      record.stride_y = static_cast<uint8_t>(op.stride_y);
+      record.stride_x = static_cast<uint8_t>(op.stride_x);
+      record.pad_top = static_cast<uint8_t>(op.pad_top);
+      record.pad_left = static_cast<uint8_t>(op.pad_left);
+    }
+    if (!values.weights.empty()) {
+      AppendWeights(graph, op, values.weights, target, &blob, &record);
+    }
+    if (!values.bias.empty()) {
+      record.bias_offset = blob.Append(std::span(values.bias), sizeof(int32_t));
+    }
+    if (!values.requant.empty()) {
+      record.requant_offset =
+          blob.Append(std::span(values.requant), sizeof(float));
+    }
   }
 
   std::vector<uint32_t> classes;

@@ -8,8 +8,9 @@
 #include "runtime/kernels/channel_pairs.h"
 
 namespace ocellus {
-
 namespace {
+
+using format::OpKind;
 
 // A blob may run its ops over memory in ways that no network does. Planning
 // needs one: ops read what earlier ones wrote, and write each tensor once.
@@ -35,6 +36,53 @@ void CheckDataflow(const Graph& graph) {
   for (std::size_t i = 0; i < is_there.size(); ++i) {
     if (!is_there[i]) fail(graph.tensors[i].name + " is never written");
   }
+}
+
+// How many values of each kind an op has in the blob.
+struct DataCounts {
+  int64_t weights = 0;
+  int64_t biases = 0;
+  int64_t requants = 0;
+};
+
+DataCounts DataOf(const Graph& graph, const GraphOp& op) {
+  const int64_t outputs = graph.shape(op.output).c;
+  switch (op.kind) {
+    case OpKind::kConv2d:
+    case OpKind::kDepthwiseConv2d:
+      return {graph.MacsPerPixel(op), outputs, outputs};
+    case OpKind::kPool:
+      return {0, 0,
+              op.variant == static_cast<uint8_t>(format::PoolMode::kMean)};
+    case OpKind::kMul:
+      return {0, 0, 1};
+    case OpKind::kLookup:
+      return {256, 0, 0};
+    case OpKind::kSoftmax:
+      return {0, 0, 256};
+    default:
+      return {};
+  }
+}
+
+void CopyData(const Model& model, const format::OpRecord& record,
+              DataCounts counts, QuantizedOp* values) {
+  const auto* biases = model.Data<int32_t>(record.bias_offset);
+  const auto* requants = model.Data<float>(record.requant_offset);
+  if (counts.biases > 0 &&
+      record.weight_layout ==
+          static_cast<uint8_t>(format::WeightLayout::kChannelPairs)) {
+    const auto outputs = static_cast<int32_t>(counts.biases);
+    values->weights.resize(static_cast<std::size_t>(counts.weights));
+    kernels::UnpairWeights(model.Data<uint16_t>(record.weights_offset),
+                           static_cast<int32_t>(counts.weights / outputs),
+                           outputs, values->weights.data());
+  } else {
+    const auto* weights = model.Data<int8_t>(record.weights_offset);
+    values->weights.assign(weights, weights + counts.weights);
+  }
+  values->bias.assign(biases, biases + counts.biases);
+  values->requant.assign(requants, requants + counts.requants);
 }
 
 }  // namespace
@@ -68,34 +116,21 @@ UnpackedModel UnpackModel(const Model& model) {
     values.add_multiplier = record.add_multiplier;
     values.add_multiplier2 = record.add_multiplier2;
     values.add_shift = record.add_shift;
-    if (!op.is_convolution()) continue;
-    if (record.kernel_h != record.kernel_w ||
-        record.stride_y != record.stride_x ||
-        record.pad_top != record.pad_left) {
-      throw CompileError(std::string(model.name()) + ": " +
-                         model.tensor_name(record.output) +
-                         " has no square kernel, stride and padding");
+    op.variant = record.variant;
+    if (op.has_window()) {
+      op.kernel_h = record.kernel_h;
+      op.kernel_w = record.kernel_w;
+      op.stride_y = record.stride_y;
+      op.stride_x = record.stride_x;
+      op.pad_top = record.pad_top;
+      op.pad_left = record.pad_left;
     }
-    op.kernel = record.kernel_h;
-    op.stride = record.stride_y;
-    op.pad = record.pad_top;
-    const int32_t outputs = graph.shape(op.output).c;
-    const int64_t weights = graph.MacsPerPixel(op);
-    const auto* first_bias = model.Data<int32_t>(record.bias_offset);
-    const auto* first_requant = model.Data<float>(record.requant_offset);
-    if (record.weight_layout ==
-        static_cast<uint8_t>(format::WeightLayout::kChannelPairs)) {
-      values.weights.resize(static_cast<std::size_t>(weights));
-      kernels::UnpairWeights(model.Data<uint16_t>(record.weights_offset),
-                             static_cast<int32_t>(weights / outputs), outputs,
-                             values.weights.data());
+    if (op.is_convolution() &&
+        record.weight_layout ==
+            static_cast<uint8_t>(format::WeightLayout::kChannelPairs)) {
       unpacked.target = Target::kCortexM7;
-    } else {
-      const auto* first_weight = model.Data<int8_t>(record.weights_offset);
-      values.weights.assign(first_weight, first_weight + weights);
     }
-    values.bias.assign(first_bias, first_bias + outputs);
-    values.requant.assign(first_requant, first_requant + outputs);
+    CopyData(model, record, DataOf(graph, op), &values);
   }
   for (const format::LevelRecord& level : model.levels()) {
     graph.levels.push_back(

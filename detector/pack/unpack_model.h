@@ -18,8 +18,7 @@ struct UnpackedModel {
 };
 
 // PackModel() on the result, with the same plan, gives the same bytes. Throws
-// CompileError for a model that PackModel() cannot have written: kernels that
-// are not square, pads and strides that differ between the axes, or ops that
+// CompileError for a model that PackModel() cannot have written: ops that
 // read what was not written before.
 UnpackedModel UnpackModel(const Model& model);
 

@@ -141,11 +141,23 @@ Reading ReadingOf(const Graph& graph, const GraphOp& op, int32_t tensor,
   switch (op.kind) {
     case OpKind::kConv2d:
     case OpKind::kDepthwiseConv2d:
-      return {op.kernel, op.stride, op.pad};
+    case OpKind::kPool:
+      return axis == Axis::kRows
+                 ? Reading{op.kernel_h, op.stride_y, op.pad_top}
+                 : Reading{op.kernel_w, op.stride_x, op.pad_left};
     case OpKind::kResizeNearest:
       return {.factor = ExtentOf(graph, op.output, axis) /
                         ExtentOf(graph, tensor, axis)};
+    case OpKind::kMul:
+      if (tensor == op.input2 && graph.ScalesChannels(op)) {
+        return {.factor = ExtentOf(graph, op.output, axis)};
+      }
+      return {};
     case OpKind::kAdd:
+    case OpKind::kLookup:
+    case OpKind::kConcat:
+    case OpKind::kSoftmax:
+    case OpKind::kReshape:
       return {};
   }
   return {};

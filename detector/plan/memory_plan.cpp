@@ -116,11 +116,18 @@ Schedule::Schedule(const Graph& g, const std::vector<Stage>& s)
   }
 }
 
-// Whether the output of an addition in a stage can take the place of `addend`:
+// Whether an op writes each element where it last reads it, so that its output
+// may take an input's place.
+bool IsElementwise(const GraphOp& op) {
+  return op.kind == OpKind::kAdd || op.kind == OpKind::kMul ||
+         op.kind == OpKind::kLookup;
+}
+
+// Whether the output of such an op in a stage can take the place of `addend`:
 // nobody else reads it, and every tile writes the same part of both, in the
 // same place.
-bool CanAddOver(const Schedule& schedule, const Stage& stage, int32_t op_index,
-                int32_t addend) {
+bool CanWriteOver(const Schedule& schedule, const Stage& stage,
+                  int32_t op_index, int32_t addend) {
   const int32_t output = schedule.graph.ops[op_index].output;
   const TensorTiling& from = *stage.Find(addend);
   const TensorTiling& to = *stage.Find(output);
@@ -140,13 +147,13 @@ bool CanAddOver(const Schedule& schedule, const Stage& stage, int32_t op_index,
 // Model::Parse().
 bool CanOverwriteInput(const Graph& graph, const GraphOp& op) {
   if (op.kind != OpKind::kDepthwiseConv2d) return false;
-  return graph.shape(op.output).w <= graph.shape(op.input).w * op.stride &&
-         op.pad + op.stride <= op.kernel;
+  return graph.shape(op.output).w <= graph.shape(op.input).w * op.stride_y &&
+         op.pad_top + op.stride_y <= op.kernel_h;
 }
 
 int64_t RingBytes(const Graph& graph, const GraphOp& op) {
   const Shape in = graph.shape(op.input);
-  return int64_t{in.w} * in.c * op.kernel;
+  return int64_t{in.w} * in.c * op.kernel_h;
 }
 
 struct Groups {
@@ -155,8 +162,8 @@ struct Groups {
   std::vector<int32_t> of_ring;  // by op, kNone where there is none
 };
 
-// Gives additions their place over an addend: this may enlarge the addend's
-// ring to that of the sum, hence `schedule` changes.
+// Gives elementwise ops their place over an input: this may enlarge the input's
+// ring to that of the output, hence `schedule` changes.
 Groups BuildGroups(const std::set<int32_t>& in_place_ops, Schedule* schedule) {
   const Graph& graph = schedule->graph;
   const std::vector<Lifetime>& lifetimes = schedule->lifetimes;
@@ -171,14 +178,21 @@ Groups BuildGroups(const std::set<int32_t>& in_place_ops, Schedule* schedule) {
     result.of_tensor[tensor] = group;
     result.groups[group].Cover(lifetimes[tensor], schedule->Bytes(tensor));
   };
-  // What each addition writes over, kNone if nothing.
-  const auto addend_to_replace = [&](int32_t op_index) {
+  // What each elementwise op writes over, kNone if nothing.
+  const auto input_to_replace = [&](int32_t op_index) {
     const GraphOp& op = graph.ops[op_index];
     const Stage* stage = schedule->StageOf(op_index);
     for (const int32_t addend : {op.input, op.input2}) {
-      if (stage == nullptr ? schedule->last_reader[addend] == op_index &&
-                                 lifetimes[addend].last == op_index
-                           : CanAddOver(*schedule, *stage, op_index, addend)) {
+      if (addend == kNone) continue;
+      // A reshape has its input's bytes; other ops have its shape too.
+      if (op.kind != OpKind::kReshape &&
+          graph.shape(addend) != graph.shape(op.output)) {
+        continue;
+      }
+      if (stage == nullptr
+              ? schedule->last_reader[addend] == op_index &&
+                    lifetimes[addend].last == op_index
+              : CanWriteOver(*schedule, *stage, op_index, addend)) {
         return addend;
       }
     }
@@ -186,9 +200,10 @@ Groups BuildGroups(const std::set<int32_t>& in_place_ops, Schedule* schedule) {
   };
   std::vector<int32_t> replaces(graph.ops.size(), kNone);
   for (auto i = static_cast<int32_t>(graph.ops.size()) - 1; i >= 0; --i) {
-    if (graph.ops[i].kind != OpKind::kAdd) continue;
-    replaces[i] = addend_to_replace(i);
-    if (replaces[i] != kNone) {
+    const bool is_reshape = graph.ops[i].kind == OpKind::kReshape;
+    if (!IsElementwise(graph.ops[i]) && !is_reshape) continue;
+    replaces[i] = input_to_replace(i);
+    if (replaces[i] != kNone && !is_reshape) {
       schedule->held[replaces[i]] = schedule->held[graph.ops[i].output];
     }
   }
@@ -197,7 +212,7 @@ Groups BuildGroups(const std::set<int32_t>& in_place_ops, Schedule* schedule) {
   for (int32_t i = 0; i < static_cast<int32_t>(graph.ops.size()); ++i) {
     const GraphOp& op = graph.ops[i];
     int32_t over = kNone;  // the input that the output takes the place of
-    if (op.kind == OpKind::kAdd) {
+    if (replaces[i] != kNone) {
       over = replaces[i];
     } else if (in_place_ops.contains(i)) {
       over = op.input;

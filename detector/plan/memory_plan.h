@@ -38,7 +38,7 @@ struct MemoryPlan {
 // A tensor lives from the op that writes it to the last one that reads it. In a
 // stage, whose ops take turns, a tensor of which a tile keeps something lives
 // from the stage's first op to its last. Two tensors share memory over time,
-// and at one op in two cases: an addition writes over an addend that ends
+// and at one op in two cases: an elementwise op writes over an input that ends
 // there, and, where it lowers the peak, a depthwise convolution writes over its
 // input, keeping a ring of input rows. Tensors that share a place in this way
 // form one group at one offset, whose size changes over time.

@@ -99,7 +99,10 @@ std::vector<int32_t> SharedTensors(const Graph& graph, int32_t end_op) {
   std::set<int32_t> shared;
   for (int32_t i = 0; i < end_op; ++i) {
     const GraphOp& op = graph.ops[i];
-    if (op.is_convolution() && op.kernel > op.stride) shared.insert(op.input);
+    if (op.has_window() &&
+        (op.kernel_h > op.stride_y || op.kernel_w > op.stride_x)) {
+      shared.insert(op.input);
+    }
   }
   return {shared.begin(), shared.end()};
 }
@@ -263,7 +266,7 @@ PaperPatches CountPaperPatches(const Graph& graph, int32_t end_op,
     const GraphOp& op = graph.ops[i];
     const int32_t out_side = side[op.output];
     const int32_t in_side =
-        op.is_convolution() ? (out_side - 1) * op.stride + op.kernel : out_side;
+        op.has_window() ? (out_side - 1) * op.stride_y + op.kernel_h : out_side;
     side[op.input] = std::max(side[op.input], in_side);
     if (op.input2 != kNone) {
       side[op.input2] = std::max(side[op.input2], in_side);
@@ -290,10 +293,10 @@ std::vector<int64_t> ReceptiveFields(const Graph& graph) {
   std::vector<int64_t> step(graph.tensors.size(), 1);
   std::vector<int64_t> fields;
   for (const GraphOp& op : graph.ops) {
-    if (op.is_convolution()) {
-      field[op.output] = field[op.input] + (op.kernel - 1) * step[op.input];
-      step[op.output] = step[op.input] * op.stride;
-    } else if (op.kind == OpKind::kAdd) {
+    if (op.has_window()) {
+      field[op.output] = field[op.input] + (op.kernel_h - 1) * step[op.input];
+      step[op.output] = step[op.input] * op.stride_y;
+    } else if (op.input2 != kNone) {
       field[op.output] = std::max(field[op.input], field[op.input2]);
       step[op.output] = step[op.input];
     } else {

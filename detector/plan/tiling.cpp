@@ -144,8 +144,12 @@ const TensorTiling* Stage::Find(int32_t tensor) const {
   return nullptr;
 }
 
-bool CanBeStage(const Graph&, int32_t first_op, int32_t end_op) {
-  return first_op < end_op;
+bool CanBeStage(const Graph& graph, int32_t first_op, int32_t end_op) {
+  return first_op < end_op &&
+         std::all_of(graph.ops.begin() + first_op, graph.ops.begin() + end_op,
+                     [](const GraphOp& op) {
+                       return format::RunsInTiles(op.kind, op.variant);
+                     });
 }
 
 Stage TileByOutput(const Graph& graph, int32_t first_op, int32_t end_op,

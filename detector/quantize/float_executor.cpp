@@ -2,6 +2,9 @@
 #include "detector/quantize/float_executor.h"
 
 #include <algorithm>
+#include <cmath>
+#include <functional>
+#include <limits>
 
 namespace ocellus {
 namespace {
@@ -18,13 +21,13 @@ void AddScaled(float scale, const float* addends, int32_t count, float* sums) {
 template <typename Visit>
 void ForEachTap(const GraphOp& op, const Shape& in, int32_t y, int32_t x,
                 const Visit& visit) {
-  for (int32_t ky = 0; ky < op.kernel; ++ky) {
-    const int32_t in_y = y * op.stride - op.pad + ky;
+  for (int32_t ky = 0; ky < op.kernel_h; ++ky) {
+    const int32_t in_y = y * op.stride_y - op.pad_top + ky;
     if (in_y < 0 || in_y >= in.h) continue;
-    for (int32_t kx = 0; kx < op.kernel; ++kx) {
-      const int32_t in_x = x * op.stride - op.pad + kx;
+    for (int32_t kx = 0; kx < op.kernel_w; ++kx) {
+      const int32_t in_x = x * op.stride_x - op.pad_left + kx;
       if (in_x < 0 || in_x >= in.w) continue;
-      visit(ky * op.kernel + kx, in_y * in.w + in_x);
+      visit(ky * op.kernel_w + kx, in_y * in.w + in_x);
     }
   }
 }
@@ -91,6 +94,93 @@ void FloatExecutor::RunDepthwise(const GraphOp& op) {
   }
 }
 
+void FloatExecutor::RunResize(const GraphOp& op) {
+  const Shape in = graph_.shape(op.input);
+  const Shape out = graph_.shape(op.output);
+  for (int32_t y = 0; y < out.h; ++y) {
+    for (int32_t x = 0; x < out.w; ++x) {
+      const int32_t from = y * in.h / out.h * in.w + x * in.w / out.w;
+      std::copy_n(&values_[op.input][from * in.c], in.c,
+                  &values_[op.output][(y * out.w + x) * out.c]);
+    }
+  }
+}
+
+void FloatExecutor::RunPool(const GraphOp& op) {
+  const Shape in = graph_.shape(op.input);
+  const Shape out = graph_.shape(op.output);
+  const bool is_max =
+      op.variant == static_cast<uint8_t>(format::PoolMode::kMax);
+  const float* input = values_[op.input].data();
+  float* to = values_[op.output].data();
+  for (int32_t y = 0; y < out.h; ++y) {
+    for (int32_t x = 0; x < out.w; ++x, to += out.c) {
+      std::fill_n(to, out.c,
+                  is_max ? -std::numeric_limits<float>::infinity() : 0.0f);
+      int32_t count = 0;
+      ForEachTap(op, in, y, x, [&](int32_t, int32_t pixel) {
+        ++count;
+        for (int32_t c = 0; c < out.c; ++c) {
+          const float value = input[pixel * in.c + c];
+          to[c] = is_max ? std::max(to[c], value) : to[c] + value;
+        }
+      });
+      if (is_max) continue;
+      for (int32_t c = 0; c < out.c; ++c) to[c] /= static_cast<float>(count);
+    }
+  }
+}
+
+void FloatExecutor::RunMul(const GraphOp& op) {
+  const std::vector<float>& factors = values_[op.input2];
+  for (std::size_t i = 0; i < values_[op.output].size(); ++i) {
+    values_[op.output][i] = values_[op.input][i] * factors[i % factors.size()];
+  }
+}
+
+void FloatExecutor::RunConcat(const GraphOp& op) {
+  // Of `inner` values each: a pixel's channels, a row's pixels, or all rows.
+  const Shape shape = graph_.shape(op.input);
+  const Shape shape2 = graph_.shape(op.input2);
+  const auto inner = [&](const Shape& s) {
+    switch (static_cast<format::ConcatAxis>(op.variant)) {
+      case format::ConcatAxis::kRows:
+        return s.h * s.w * s.c;
+      case format::ConcatAxis::kColumns:
+        return s.w * s.c;
+      case format::ConcatAxis::kChannels:
+        break;
+    }
+    return s.c;
+  };
+  const float* a = values_[op.input].data();
+  const float* b = values_[op.input2].data();
+  float* to = values_[op.output].data();
+  const float* end = to + values_[op.output].size();
+  while (to != end) {
+    to = std::copy_n(a, inner(shape), to);
+    to = std::copy_n(b, inner(shape2), to);
+    a += inner(shape);
+    b += inner(shape2);
+  }
+}
+
+void FloatExecutor::RunSoftmax(const GraphOp& op) {
+  const int32_t channels = graph_.shape(op.output).c;
+  const std::vector<float>& input = values_[op.input];
+  for (std::size_t i = 0; i < input.size(); i += channels) {
+    const float* in = &input[i];
+    float* out = &values_[op.output][i];
+    const float largest = *std::max_element(in, in + channels);
+    float sum = 0.0f;
+    for (int32_t c = 0; c < channels; ++c) {
+      out[c] = std::exp(in[c] - largest);
+      sum += out[c];
+    }
+    for (int32_t c = 0; c < channels; ++c) out[c] /= sum;
+  }
+}
+
 void FloatExecutor::Run(std::span<const float> image) {
   std::copy(image.begin(), image.end(), values_[graph_.input].begin());
   for (std::size_t i = 0; i < graph_.ops.size(); ++i) {
@@ -108,18 +198,27 @@ void FloatExecutor::Run(std::span<const float> image) {
         std::transform(input.begin(), input.end(), values_[op.input2].begin(),
                        output.begin(), std::plus<>());
         break;
-      case OpKind::kResizeNearest: {
-        const Shape in = graph_.shape(op.input);
-        const Shape out = graph_.shape(op.output);
-        for (int32_t y = 0; y < out.h; ++y) {
-          for (int32_t x = 0; x < out.w; ++x) {
-            const int32_t from = y * in.h / out.h * in.w + x * in.w / out.w;
-            std::copy_n(&input[from * in.c], in.c,
-                        &output[(y * out.w + x) * out.c]);
-          }
-        }
+      case OpKind::kResizeNearest:
+        RunResize(op);
         break;
-      }
+      case OpKind::kPool:
+        RunPool(op);
+        break;
+      case OpKind::kMul:
+        RunMul(op);
+        break;
+      case OpKind::kLookup:
+        std::transform(input.begin(), input.end(), output.begin(), op.function);
+        break;
+      case OpKind::kConcat:
+        RunConcat(op);
+        break;
+      case OpKind::kSoftmax:
+        RunSoftmax(op);
+        break;
+      case OpKind::kReshape:
+        output = input;
+        break;
     }
     Clamp(op, &output);
   }

@@ -24,6 +24,11 @@ class FloatExecutor {
  private:
   void RunConv(const GraphOp& op, const std::vector<float>& weights);
   void RunDepthwise(const GraphOp& op);
+  void RunResize(const GraphOp& op);
+  void RunPool(const GraphOp& op);
+  void RunMul(const GraphOp& op);
+  void RunConcat(const GraphOp& op);
+  void RunSoftmax(const GraphOp& op);
 
   const Graph& graph_;
   std::vector<std::vector<float>> values_;

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <map>
+#include <numeric>
 #include <string>
 
 #include "detector/compile_error.h"
@@ -79,7 +81,77 @@ void QuantizeConvolution(const GraphOp& op, const WeightLayout& layout,
   }
 }
 
+// Whether an op moves or selects values without changing their quantisation.
+bool KeepsQuantisation(const GraphOp& op) {
+  return op.kind == OpKind::kResizeNearest || op.kind == OpKind::kReshape ||
+         op.kind == OpKind::kConcat ||
+         (op.kind == OpKind::kPool &&
+          op.variant != static_cast<uint8_t>(format::PoolMode::kMean));
+}
+
+// Gives all tensors that such ops tie together one quantisation: that of the
+// image if it is among them, else one that covers them all. What a softmax
+// writes has the one that TensorFlow Lite prescribes.
+void ShareQuantisation(const Graph& graph, const Calibration& calibration,
+                       std::vector<QuantParams>* quant) {
+  std::vector<int32_t> group(graph.tensors.size());
+  std::iota(group.begin(), group.end(), 0);
+  const auto tie = [&](int32_t a, int32_t b) {
+    const int32_t from = group[a];
+    const int32_t to = group[b];
+    std::replace(group.begin(), group.end(), from, to);
+  };
+  for (const GraphOp& op : graph.ops) {
+    if (!KeepsQuantisation(op)) continue;
+    tie(op.input, op.output);
+    if (op.input2 != kNone) tie(op.input2, op.output);
+  }
+  std::map<int32_t, Range> ranges;
+  std::map<int32_t, QuantParams> fixed = {
+      {group[graph.input], (*quant)[graph.input]}};
+  for (const GraphOp& op : graph.ops) {
+    if (op.kind == OpKind::kSoftmax) {
+      fixed[group[op.output]] = {1.0f / 256.0f, -128};
+    }
+  }
+  for (std::size_t t = 0; t < group.size(); ++t) {
+    const Range range = calibration.ranges[t];
+    const auto [it, is_first] = ranges.try_emplace(group[t], range);
+    it->second = {std::min(it->second.min, range.min),
+                  std::max(it->second.max, range.max)};
+  }
+  for (std::size_t t = 0; t < group.size(); ++t) {
+    const auto it = fixed.find(group[t]);
+    (*quant)[t] =
+        it != fixed.end() ? it->second : ParamsForRange(ranges.at(group[t]));
+  }
+}
+
 }  // namespace
+
+std::vector<int8_t> TabulateFunction(
+    QuantParams input, QuantParams output,
+    const std::function<float(float)>& function) {
+  std::vector<int8_t> table;
+  for (int32_t q = -128; q <= 127; ++q) {
+    const float real =
+        function(input.scale * static_cast<float>(q - input.zero_point));
+    const float value = real / output.scale;
+    const float bounded = std::clamp(value, -1024.0f, 1024.0f);
+    table.push_back(static_cast<int8_t>(std::clamp(
+        static_cast<int32_t>(std::nearbyint(bounded)) + output.zero_point, -128,
+        127)));
+  }
+  return table;
+}
+
+std::vector<float> TabulateExp(float scale) {
+  std::vector<float> table(256);
+  for (int32_t i = 0; i < 256; ++i) {
+    table[255 - i] = std::exp(-scale * static_cast<float>(i));
+  }
+  return table;
+}
 
 void SetAddScales(float input_scale, float input2_scale, float output_scale,
                   QuantizedOp* op) {
@@ -112,12 +184,7 @@ QuantizedGraph Quantize(const Graph& graph, const Calibration& calibration) {
   quantized.quant[graph.input] = {
       1.0f / graph.input_std,
       static_cast<int32_t>(std::clamp(zero_point, -128.0f, 127.0f))};
-  // Repeating pixels keeps their quantisation.
-  for (const GraphOp& op : graph.ops) {
-    if (op.kind == OpKind::kResizeNearest) {
-      quantized.quant[op.output] = quantized.quant[op.input];
-    }
-  }
+  ShareQuantisation(graph, calibration, &quantized.quant);
 
   for (const GraphOp& op : graph.ops) {
     QuantizedOp& to = quantized.ops.emplace_back();
@@ -126,7 +193,7 @@ QuantizedGraph Quantize(const Graph& graph, const Calibration& calibration) {
     if (op.is_convolution()) {
       const bool depthwise = op.kind == OpKind::kDepthwiseConv2d;
       const WeightLayout layout = {
-          .taps = op.kernel * op.kernel,
+          .taps = op.kernel_h * op.kernel_w,
           .inputs = depthwise ? 1 : graph.shape(op.input).c,
           .outputs = graph.shape(op.output).c,
           .depthwise = depthwise,
@@ -136,6 +203,18 @@ QuantizedGraph Quantize(const Graph& graph, const Calibration& calibration) {
     } else if (op.kind == OpKind::kAdd) {
       SetAddScales(input.scale, quantized.quant[op.input2].scale, output.scale,
                    &to);
+    } else if (op.kind == OpKind::kMul) {
+      to.requant = {input.scale * quantized.quant[op.input2].scale /
+                    output.scale};
+    } else if (op.kind == OpKind::kLookup) {
+      to.weights = TabulateFunction(input, output, op.function);
+    } else if (op.kind == OpKind::kSoftmax) {
+      to.requant = TabulateExp(input.scale);
+    } else if (op.kind == OpKind::kPool &&
+               op.variant == static_cast<uint8_t>(format::PoolMode::kMean)) {
+      to.requant = {
+          input.scale /
+          (output.scale * static_cast<float>(op.kernel_h * op.kernel_w))};
     }
   }
   return quantized;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "detector/graph/graph.h"
@@ -40,5 +41,13 @@ QuantizedGraph Quantize(const Graph& graph, const Calibration& calibration);
 // runtime/kernels/add_s8.h. Scale ratios must lie in [2^-10, 2^8).
 void SetAddScales(float input_scale, float input2_scale, float output_scale,
                   QuantizedOp* op);
+
+// The int8 table of a function between two quantisations, for kLookup.
+std::vector<int8_t> TabulateFunction(
+    QuantParams input, QuantParams output,
+    const std::function<float(float)>& function);
+
+// The powers of e that kSoftmax wants for inputs of this scale.
+std::vector<float> TabulateExp(float scale);
 
 }  // namespace ocellus

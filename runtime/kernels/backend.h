@@ -2,8 +2,13 @@
 #pragma once
 
 #include "runtime/kernels/add_s8.h"
+#include "runtime/kernels/concat_s8.h"
 #include "runtime/kernels/conv2d_s8.h"
+#include "runtime/kernels/lookup_s8.h"
+#include "runtime/kernels/mul_s8.h"
+#include "runtime/kernels/pool_s8.h"
 #include "runtime/kernels/resize_nearest_s8.h"
+#include "runtime/kernels/softmax_s8.h"
 
 namespace ocellus {
 
@@ -14,6 +19,11 @@ struct Backend {
   kernels::Conv2dKernel depthwise_conv2d;
   kernels::AddS8Fn* add;
   kernels::ResizeNearestS8Fn* resize_nearest;
+  kernels::PoolS8Fn* pool;
+  kernels::MulS8Fn* mul;
+  kernels::LookupS8Fn* lookup;
+  kernels::ConcatS8Fn* concat;
+  kernels::SoftmaxS8Fn* softmax;
 };
 
 // Plain loops: the definition of every answer.

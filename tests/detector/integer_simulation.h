@@ -41,6 +41,88 @@ inline std::vector<std::vector<int8_t>> SimulateIntegers(
             result.push_back(a[(from_y * in.w + from_x) * in.c + c]);
             continue;
           }
+          const auto index_in = [](const Shape& s, int32_t py, int32_t px,
+                                   int32_t pc) {
+            return (py * s.w + px) * s.c + pc;
+          };
+          const auto round_to = [&](double value) {
+            return clamp(static_cast<int64_t>(
+                             std::nearbyint(std::clamp(value, -1e6, 1e6))) +
+                         out_quant.zero_point);
+          };
+          if (op.kind == format::OpKind::kLookup) {
+            result.push_back(values.weights[a[result.size()] + 128]);
+            continue;
+          }
+          if (op.kind == format::OpKind::kReshape) {
+            result.push_back(a[result.size()]);
+            continue;
+          }
+          if (op.kind == format::OpKind::kMul) {
+            const Shape in2 = graph.shape(op.input2);
+            const int64_t product =
+                int64_t{a[result.size()] - in_quant.zero_point} *
+                (tensors[op.input2][index_in(in2, in2.h == 1 ? 0 : y,
+                                             in2.w == 1 ? 0 : x, c)] -
+                 quantized.quant[op.input2].zero_point);
+            result.push_back(round_to(
+                double{static_cast<float>(product) * values.requant[0]}));
+            continue;
+          }
+          if (op.kind == format::OpKind::kConcat) {
+            const bool second = y >= in.h || x >= in.w || c >= in.c;
+            const Shape in2 = graph.shape(op.input2);
+            result.push_back(
+                second ? tensors[op.input2][index_in(in2, y - (out.h - in2.h),
+                                                     x - (out.w - in2.w),
+                                                     c - (out.c - in2.c))]
+                       : a[index_in(in, y, x, c)]);
+            continue;
+          }
+          if (op.kind == format::OpKind::kSoftmax) {
+            const int8_t* pixel = &a[index_in(in, y, x, 0)];
+            const int32_t largest = *std::max_element(pixel, pixel + in.c);
+            float sum = 0.0f;
+            for (int32_t i = 0; i < in.c; ++i) {
+              sum += values.requant[255 - (largest - pixel[i])];
+            }
+            const float share = values.requant[255 - (largest - pixel[c])] *
+                                (1.0f / (sum * out_quant.scale));
+            result.push_back(clamp(static_cast<int64_t>(share + 0.5f) +
+                                   out_quant.zero_point));
+            continue;
+          }
+          if (op.kind == format::OpKind::kPool) {
+            std::vector<int64_t> window;
+            for (int32_t ky = 0; ky < op.kernel_h; ++ky) {
+              for (int32_t kx = 0; kx < op.kernel_w; ++kx) {
+                const int32_t in_y = y * op.stride_y - op.pad_top + ky;
+                const int32_t in_x = x * op.stride_x - op.pad_left + kx;
+                if (in_y >= 0 && in_y < in.h && in_x >= 0 && in_x < in.w) {
+                  window.push_back(a[index_in(in, in_y, in_x, c)]);
+                }
+              }
+            }
+            const auto count = static_cast<int64_t>(window.size());
+            int64_t sum = 0;
+            for (const int64_t value : window) sum += value;
+            switch (static_cast<format::PoolMode>(op.variant)) {
+              case format::PoolMode::kMax:
+                result.push_back(
+                    clamp(*std::max_element(window.begin(), window.end())));
+                break;
+              case format::PoolMode::kAverage:
+                result.push_back(clamp(std::llround(
+                    static_cast<double>(sum) / static_cast<double>(count))));
+                break;
+              case format::PoolMode::kMean:
+                result.push_back(round_to(double{
+                    static_cast<float>(sum - count * in_quant.zero_point) *
+                    values.requant[0]}));
+                break;
+            }
+            continue;
+          }
           if (op.kind == format::OpKind::kAdd) {
             const std::size_t i = result.size();
             const QuantParams b_quant = quantized.quant[op.input2];
@@ -57,14 +139,14 @@ inline std::vector<std::vector<int8_t>> SimulateIntegers(
           }
           const bool depthwise = op.kind == format::OpKind::kDepthwiseConv2d;
           int64_t sum = values.bias[c];
-          for (int32_t ky = 0; ky < op.kernel; ++ky) {
-            for (int32_t kx = 0; kx < op.kernel; ++kx) {
-              const int32_t in_y = y * op.stride - op.pad + ky;
-              const int32_t in_x = x * op.stride - op.pad + kx;
+          for (int32_t ky = 0; ky < op.kernel_h; ++ky) {
+            for (int32_t kx = 0; kx < op.kernel_w; ++kx) {
+              const int32_t in_y = y * op.stride_y - op.pad_top + ky;
+              const int32_t in_x = x * op.stride_x - op.pad_left + kx;
               const bool inside =
                   in_y >= 0 && in_y < in.h && in_x >= 0 && in_x < in.w;
-              const int32_t tap = ky * op.kernel + kx;
-              const int32_t taps = op.kernel * op.kernel;
+              const int32_t tap = ky * op.kernel_w + kx;
+              const int32_t taps = op.kernel_h * op.kernel_w;
               const int32_t first = depthwise ? c : 0;
               const int32_t end = depthwise ? c + 1 : in.c;
               for (int32_t i = first; i < end; ++i) {

@@ -22,9 +22,7 @@ Graph ResidualGraph() {
     GraphOp op;
     op.kind = kind;
     op.input = input;
-    op.kernel = kernel;
-    op.stride = stride;
-    op.pad = kernel / 2;
+    op.SetSquareWindow(kernel, stride, kernel / 2);
     op.output = graph.AddTensor("t", shape);
     graph.ops.push_back(op);
     return op.output;

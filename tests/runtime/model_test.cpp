@@ -8,10 +8,12 @@
 #include <random>
 
 #include "detector/graph/build_graph.h"
+#include "detector/plan/planner.h"
 #include "runtime/executor.h"
 #include "tests/detector/tiny_network.h"
 #include "tests/support/aligned_arena.h"
 #include "tests/support/compile.h"
+#include "tests/support/random_graph.h"
 
 namespace ocellus {
 namespace {
@@ -216,7 +218,7 @@ TEST(Model, RefusesContradictingConvolutions) {
            [](OpRecord* op) { op->kernel_h = 0; },
            [](OpRecord* op) { op->kernel_w = 200; },
            [](OpRecord* op) { op->stride_x = 0; },
-           [](OpRecord* op) { op->kind = 4; },
+           [](OpRecord* op) { op->kind = format::kOpKinds; },
        }) {
     EXPECT_EQ(ParseWithOp(OpKind::kConv2d, change), Status::kUnsupported);
   }
@@ -330,6 +332,103 @@ TEST(Model, RunsWhateverItAccepts) {
 
 TEST(Model, RunsWhateverItAcceptsOnTheCortexM7) {
   ExpectToRunWhateverIsAccepted(PairedBlob(), CortexM7Backend());
+}
+
+// Changes a few bytes of a blob at random and runs it if it is still accepted.
+// Returns whether it was.
+bool RunsAfterRandomChanges(std::vector<uint8_t> blob, std::mt19937* random) {
+  const auto* header = reinterpret_cast<const Header*>(blob.data());
+  const uint32_t records = header->tensors.offset;
+  const int changes = 1 + static_cast<int>((*random)() % 3);
+  for (int i = 0; i < changes; ++i) {
+    const std::size_t byte = records + (*random)() % (blob.size() - records);
+    blob[byte] = static_cast<uint8_t>(
+        (*random)() % 2 == 0 ? (*random)()
+                             : blob[byte] ^ (1u << (*random)() % 8));
+  }
+  Seal(&blob);
+  Model model;
+  if (Model::Parse(blob, &model) != Status::kOk) return false;
+  const ArenaUse use = Executor::MeasureArena(model, ReferenceBackend());
+  if (use.total_bytes() > (64u << 20)) return false;
+  AlignedArena arena(use.total_bytes());
+  std::memset(arena.span().data(), 0, arena.span().size());
+  Executor executor;
+  EXPECT_EQ(executor.Prepare(model, ReferenceBackend(), arena.span()),
+            Status::kOk);
+  executor.Invoke();
+  return true;
+}
+
+TEST(Model, RunsWhateverItAcceptsOfEveryOperator) {
+  std::mt19937 random(21);
+  int accepted = 0;
+  for (uint32_t seed = 0; seed < 40; ++seed) {
+    const RandomNetwork network = MakeRandomNetwork(seed, 8);
+    const std::vector<uint8_t> blob = PackModel(
+        network.graph, network.quantized,
+        PlanMemory(
+            network.graph,
+            FindPlans(network.graph, ImageFeed::kWhole, 1).front().stages));
+    for (int trial = 0; trial < 60; ++trial) {
+      accepted += RunsAfterRandomChanges(blob, &random) ? 1 : 0;
+    }
+  }
+  EXPECT_GT(accepted, 200);
+}
+
+// Each change must be found in some network that has such an op.
+void ExpectRefused(OpKind kind, const std::function<void(OpRecord*)>& change,
+                   Status expected) {
+  for (uint32_t seed = 0; seed < 100; ++seed) {
+    const RandomNetwork network = MakeRandomNetwork(seed, 8);
+    std::vector<uint8_t> blob =
+        PackModel(network.graph, network.quantized, PlanMemory(network.graph));
+    const auto* header = reinterpret_cast<const Header*>(blob.data());
+    auto* ops = reinterpret_cast<OpRecord*>(blob.data() + header->ops.offset);
+    for (uint32_t i = 0; i < header->ops.count; ++i) {
+      if (ops[i].kind != static_cast<uint8_t>(kind)) continue;
+      change(&ops[i]);
+      Seal(&blob);
+      Model model;
+      EXPECT_EQ(Model::Parse(blob, &model), expected) << "seed " << seed;
+      return;
+    }
+  }
+  FAIL() << "no network has such an op";
+}
+
+TEST(Model, RefusesContradictionsOfEveryOperator) {
+  const auto no_data = [](OpRecord* op) {
+    op->weights_offset = op->requant_offset = 0xFFFFFFF0u;
+  };
+  for (const OpKind kind : {OpKind::kMul, OpKind::kLookup, OpKind::kSoftmax}) {
+    ExpectRefused(kind, no_data, Status::kMalformed);
+  }
+  for (const OpKind kind : {OpKind::kPool, OpKind::kConcat}) {
+    ExpectRefused(
+        kind, [](OpRecord* op) { op->variant = 3; }, Status::kUnsupported);
+  }
+  for (const OpKind kind :
+       {OpKind::kPool, OpKind::kLookup, OpKind::kSoftmax, OpKind::kReshape}) {
+    ExpectRefused(
+        kind, [](OpRecord* op) { op->input2 = op->input; }, Status::kMalformed);
+  }
+  for (const OpKind kind : {OpKind::kMul, OpKind::kConcat}) {
+    ExpectRefused(
+        kind, [](OpRecord* op) { op->input2 = format::kNoTensor; },
+        Status::kMalformed);
+  }
+  for (const OpKind kind : {OpKind::kPool, OpKind::kConcat, OpKind::kSoftmax}) {
+    ExpectRefused(
+        kind, [](OpRecord* op) { op->output = op->input; }, Status::kMalformed);
+  }
+  ExpectRefused(
+      OpKind::kPool, [](OpRecord* op) { op->kernel_w = 0; },
+      Status::kUnsupported);
+  ExpectRefused(
+      OpKind::kPool, [](OpRecord* op) { op->pad_left = op->kernel_w; },
+      Status::kMalformed);
 }
 
 TEST(Crc32, GivesTheStandardCheckValue) {

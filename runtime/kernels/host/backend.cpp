@@ -34,6 +34,11 @@ const Backend& TargetBackend() {
     .add = reference::AddS8,
 #endif
     .resize_nearest = ResizeNearestS8,
+    .pool = reference::PoolS8,
+    .mul = reference::MulS8,
+    .lookup = reference::LookupS8,
+    .concat = reference::ConcatS8,
+    .softmax = reference::SoftmaxS8,
   };
   return kBackend;
 }

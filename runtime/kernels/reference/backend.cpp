@@ -10,6 +10,11 @@ const Backend& ReferenceBackend() {
       .depthwise_conv2d = {.run = kernels::reference::DepthwiseConv2dS8},
       .add = kernels::reference::AddS8,
       .resize_nearest = kernels::reference::ResizeNearestS8,
+      .pool = kernels::reference::PoolS8,
+      .mul = kernels::reference::MulS8,
+      .lookup = kernels::reference::LookupS8,
+      .concat = kernels::reference::ConcatS8,
+      .softmax = kernels::reference::SoftmaxS8,
   };
   return kBackend;
 }

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Networks of every kind of operator, under every kind of plan.
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <random>
+
+#include "detector/pack/pack_model.h"
+#include "detector/pack/unpack_model.h"
+#include "detector/plan/planner.h"
+#include "runtime/executor.h"
+#include "tests/detector/integer_simulation.h"
+#include "tests/support/aligned_arena.h"
+#include "tests/support/random_graph.h"
+
+namespace ocellus {
+namespace {
+
+std::vector<int8_t> RandomImage(const Shape& shape, uint32_t seed) {
+  std::mt19937 random(seed);
+  std::vector<int8_t> image(shape.elements());
+  for (int8_t& value : image) value = static_cast<int8_t>(random() >> 8);
+  return image;
+}
+
+// The outputs of a model, one after another.
+std::vector<int8_t> RunModel(const std::vector<uint8_t>& blob,
+                             const Backend& backend,
+                             const std::vector<int8_t>& image) {
+  Model model;
+  EXPECT_EQ(Model::Parse(blob, &model), Status::kOk);
+  AlignedArena arena(Executor::MeasureArena(model, backend).total_bytes());
+  Executor executor;
+  EXPECT_EQ(executor.Prepare(model, backend, arena.span()), Status::kOk);
+  const Shape shape = model.shape(model.header().input);
+  const auto row_bytes = static_cast<std::size_t>(shape.w * shape.c);
+  executor.Begin();
+  for (int32_t y = 0; y < shape.h; ++y) {
+    std::memcpy(executor.NextInputRow(), &image[y * row_bytes], row_bytes);
+    executor.CommitInputRow();
+  }
+  executor.Finish();
+  std::vector<int8_t> outputs;
+  for (const format::LevelRecord& level : model.levels()) {
+    for (const int32_t tensor : {level.class_tensor, level.box_tensor}) {
+      const int8_t* data = executor.tensor(tensor).data;
+      outputs.insert(outputs.end(), data,
+                     data + model.shape(tensor).elements());
+    }
+  }
+  return outputs;
+}
+
+std::vector<int8_t> Expected(const RandomNetwork& network,
+                             const std::vector<int8_t>& image) {
+  const auto tensors =
+      SimulateIntegers(network.graph, network.quantized, image);
+  std::vector<int8_t> outputs;
+  for (const GraphLevel& level : network.graph.levels) {
+    for (const int32_t tensor : {level.class_tensor, level.box_tensor}) {
+      outputs.insert(outputs.end(), tensors[tensor].begin(),
+                     tensors[tensor].end());
+    }
+  }
+  return outputs;
+}
+
+std::vector<uint8_t> PackUnder(const RandomNetwork& network,
+                               const std::vector<Stage>& stages) {
+  return PackModel(network.graph, network.quantized,
+                   PlanMemory(network.graph, stages));
+}
+
+TEST(RandomNetwork, GivesTheSimulationsBytesUnderEveryPlan) {
+  int plans_run = 0;
+  for (uint32_t seed = 0; seed < 60; ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    const RandomNetwork network = MakeRandomNetwork(seed, 8);
+    const auto image =
+        RandomImage(network.graph.shape(network.graph.input), seed);
+    const std::vector<int8_t> expected = Expected(network, image);
+    const auto check = [&](const std::vector<Stage>& stages) {
+      const std::vector<uint8_t> blob = PackUnder(network, stages);
+      ++plans_run;
+      EXPECT_EQ(RunModel(blob, ReferenceBackend(), image), expected);
+      EXPECT_EQ(RunModel(blob, HostBackend(), image), expected);
+    };
+    for (const ImageFeed feed : {ImageFeed::kWhole, ImageFeed::kRows}) {
+      for (const PlanCandidate& plan : FindPlans(network.graph, feed, 3)) {
+        SCOPED_TRACE(plan.description);
+        check(plan.stages);
+      }
+    }
+    // And whatever can be a stage, cut into patches.
+    for (int32_t first = 0; first < 6; ++first) {
+      int32_t end = first;
+      while (end < static_cast<int32_t>(network.graph.ops.size()) &&
+             CanBeStage(network.graph, first, end + 1)) {
+        ++end;
+      }
+      if (end < first + 2) continue;
+      for (const Keep keep : {Keep::kNothing, Keep::kColumns, Keep::kAll}) {
+        SCOPED_TRACE(testing::Message() << "ops " << first << " to " << end
+                                        << ", keep " << static_cast<int>(keep));
+        check(
+            {TileByOutput(network.graph, first, end, 3, 2,
+                          std::vector<Keep>(network.graph.tensors.size(), keep),
+                          ImageFeed::kWhole)});
+      }
+    }
+  }
+  EXPECT_GT(plans_run, 300);
+}
+
+TEST(RandomNetwork, UnpacksIntoWhatWasPacked) {
+  for (uint32_t seed = 100; seed < 130; ++seed) {
+    const RandomNetwork network = MakeRandomNetwork(seed, 10);
+    const std::vector<uint8_t> blob = PackUnder(network, {});
+    Model model;
+    ASSERT_EQ(Model::Parse(blob, &model), Status::kOk);
+    const UnpackedModel unpacked = UnpackModel(model);
+    EXPECT_EQ(PackModel(unpacked.graph, unpacked.quantized,
+                        PlanMemory(unpacked.graph)),
+              blob)
+        << "seed " << seed;
+  }
+}
+
+}  // namespace
+}  // namespace ocellus
