@@ -8,10 +8,13 @@
 #include <string>
 #include <vector>
 
+#include "datasets/read_file.h"
 #include "datasets/voc/voc_dataset.h"
 #include "detector/graph/build_graph.h"
 #include "detector/graph/network_description.h"
 #include "detector/graph/safetensors.h"
+#include "detector/import/head_description.h"
+#include "detector/import/tflite/read_tflite.h"
 #include "detector/pack/unpack_model.h"
 #include "detector/quantize/calibration.h"
 #include "detector/quantize/quantize.h"
@@ -38,6 +41,7 @@ struct PlanModelOptions {
 struct CompileOptions {
   std::string network;
   std::string weights;
+  std::string head;
   std::string output;
   std::string calibrate;
   std::string voc;
@@ -90,7 +94,36 @@ std::vector<uint8_t> ReadPixels(const std::string& file, Shape input) {
   return {rgb.datastart, rgb.dataend};
 }
 
+// A TensorFlow Lite model is quantised already.
+void CompileTflite(const CompileOptions& options) {
+  if (!options.weights.empty()) {
+    throw Failure(options.network + ": a .tflite file takes no WEIGHTS");
+  }
+  constexpr std::size_t kMaxTfliteBytes = std::size_t{256} << 20;
+  const std::string file = OrFail(ReadFile(options.network, kMaxTfliteBytes));
+  ImportedModel imported =
+      ReadTflite(fs::path(options.network).stem().string(),
+                 {reinterpret_cast<const uint8_t*>(file.data()), file.size()});
+  if (!options.head.empty()) {
+    ApplyHeadDescription(options.head, &imported.graph);
+  }
+  WriteModel(options.output, imported.graph, imported.quantized,
+             FindPlan(imported.graph, options.plan),
+             FindTarget(options.plan.target));
+}
+
 void CompileNetwork(const CompileOptions& options) {
+  if (fs::path(options.network).extension() == ".tflite") {
+    return CompileTflite(options);
+  }
+  if (!options.head.empty()) {
+    throw Failure("--head is for imported models (.tflite)");
+  }
+  if (options.weights.empty()) {
+    throw Failure(
+        options.network +
+        ": expected WEIGHTS.safetensors behind it, or a .tflite file");
+  }
   const NetworkDescription network = ReadNetworkDescription(options.network);
   const Graph graph = BuildGraph(network, Safetensors::Read(options.weights));
   const Target target = FindTarget(options.plan.target);
@@ -128,12 +161,14 @@ void AddCompileCommand(CLI::App& app) {
       "compile", "Quantise a trained network and pack it into one file");
   command
       ->add_option("NETWORK", options->network,
-                   "Network description (JSON, see detector/models)")
+                   "Network description (JSON, see detector/models), or an "
+                   "int8 TensorFlow Lite model (.tflite)")
       ->required();
-  command
-      ->add_option("WEIGHTS", options->weights,
-                   "Trained weights (.safetensors, written by the trainer)")
-      ->required();
+  command->add_option("WEIGHTS", options->weights,
+                      "Trained weights (.safetensors, written by the trainer)");
+  command->add_option("--head", options->head,
+                      "What an imported model's outputs mean (JSON, see "
+                      "detector/import/README.md)");
   command->add_option("-o,--output", options->output, "The model to write")
       ->required();
   CLI::Option* calibrate = command->add_option(

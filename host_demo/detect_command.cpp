@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
@@ -151,11 +152,25 @@ class DetectRun {
 
  private:
   void Annotate(const std::string& path, int64_t frame, cv::Mat& picture) {
+    if (session_.is_classifier()) return Classify(path, frame, picture);
     const auto detections = session_.Detect(picture, ChannelOrder::kBgr,
                                             threshold_, kMaxDetections);
     json_.Add(DetectionsJson(path, frame, picture.cols, picture.rows,
                              detections, file_.class_names()));
     DrawDetections(picture, detections, file_.class_names());
+  }
+
+  void Classify(const std::string& path, int64_t frame, cv::Mat& picture) {
+    constexpr std::size_t kTop = 5;
+    const std::vector<ClassProbability> best =
+        session_.Classify(picture, ChannelOrder::kBgr, kTop);
+    json_.Add(ClassesJson(path, frame, best, file_.class_names()));
+    std::vector<std::string> lines;
+    for (const ClassProbability& one : best) {
+      lines.push_back(std::to_string(std::lround(100.0f * one.score)) + "% " +
+                      file_.class_names()[one.class_id]);
+    }
+    DrawPanel(picture, lines, Corner::kTopLeft);
   }
 
   ModelFile file_;

@@ -38,4 +38,18 @@ std::string DetectionsJson(const std::string& file, int64_t frame, int width,
   return line.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
+std::string ClassesJson(const std::string& file, int64_t frame,
+                        std::span<const ClassProbability> classes,
+                        std::span<const std::string> class_names) {
+  using Json = nlohmann::ordered_json;
+  Json list = Json::array();
+  for (const ClassProbability& one : classes) {
+    list.push_back({{"class", class_names[one.class_id]},
+                    {"score", Rounded(one.score, 1e4)}});
+  }
+  const Json line = {
+      {"file", file}, {"frame", frame}, {"classes", std::move(list)}};
+  return line.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
 }  // namespace ocellus

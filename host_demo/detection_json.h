@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 
+#include "postprocess/anchor_decode.h"
 #include "postprocess/detection.h"
 
 namespace ocellus {
@@ -16,5 +17,11 @@ namespace ocellus {
 std::string DetectionsJson(const std::string& file, int64_t frame, int width,
                            int height, std::span<const Detection> detections,
                            std::span<const std::string> class_names);
+
+// The same for a picture that was classified: file, frame and classes, each
+// with its score, best first.
+std::string ClassesJson(const std::string& file, int64_t frame,
+                        std::span<const ClassProbability> classes,
+                        std::span<const std::string> class_names);
 
 }  // namespace ocellus

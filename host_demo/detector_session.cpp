@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "host_demo/detector_session.h"
 
-#include <array>
 #include <chrono>
 #include <cstring>
+#include <string>
 
 #include "host_demo/failure.h"
+#include "postprocess/decode_head.h"
 #include "postprocess/nms.h"
-#include "postprocess/yolo_decode.h"
 #include "runtime/status.h"
 
 namespace ocellus {
@@ -43,9 +43,12 @@ void RunNetwork(Executor& executor, Tensor<const int8_t> image) {
 
 DetectorSession::DetectorSession(const ModelFile& file, const Backend& backend)
     : model_(file.model()),
-      table_(MakeInputTable(model_)),
+      tables_(MakeInputTables(model_)),
       input_(model_.shape(model_.header().input).elements()),
       detections_(kMaxCandidates) {
+  if (model_.shape(model_.header().input).c != 3) {
+    throw Failure(file.path() + ": its input has no 3 channels");
+  }
   const std::size_t bytes =
       Executor::MeasureArena(model_, backend).total_bytes();
   arena_ = AllocateAligned(bytes);
@@ -60,32 +63,42 @@ std::span<const Detection> DetectorSession::Detect(const cv::Mat& image,
                                                    ChannelOrder order,
                                                    float score_threshold,
                                                    std::size_t max_detections) {
+  if (!gives_boxes()) {
+    throw Failure(std::string(model_.name()) +
+                  ": a model without boxes (compile it with --head)");
+  }
+  Run(image, order);
+  const std::size_t candidates =
+      DecodeHead(model_, executor_, score_threshold, detections_);
+  const std::size_t kept =
+      SuppressNonMaximum(std::span(detections_).first(candidates),
+                         model_.header().nms_iou, max_detections);
+  return std::span(detections_).first(kept);
+}
+
+void DetectorSession::Run(const cv::Mat& image, ChannelOrder order) {
   const Shape input_shape = model_.shape(model_.header().input);
-  FillInput(image, order, table_, {input_.data(), input_shape});
+  FillInput(image, order, tables_, {input_.data(), input_shape});
   const auto start = std::chrono::steady_clock::now();
   RunNetwork(executor_, {input_.data(), input_shape});
   inference_ms_ = std::chrono::duration<double, std::milli>(
                       std::chrono::steady_clock::now() - start)
                       .count();
+}
 
-  std::array<YoloLevel, format::kMaxLevels> levels;
-  std::size_t level_count = 0;
-  for (const format::LevelRecord& level : model_.levels()) {
-    levels[level_count++] = {
-        .classes = executor_.tensor(level.class_tensor),
-        .classes_quant = model_.quant(level.class_tensor),
-        .boxes = executor_.tensor(level.box_tensor),
-        .boxes_quant = model_.quant(level.box_tensor),
-        .stride = level.stride,
-    };
+std::vector<ClassProbability> DetectorSession::Classify(const cv::Mat& image,
+                                                        ChannelOrder order,
+                                                        std::size_t count) {
+  if (!is_classifier()) {
+    throw Failure(std::string(model_.name()) + ": not a classifier");
   }
-  const std::size_t candidates = DecodeYolo(
-      std::span(levels).first(level_count), model_.shape(model_.header().input),
-      score_threshold, detections_);
-  const std::size_t kept =
-      SuppressNonMaximum(std::span(detections_).first(candidates),
-                         model_.header().nms_iou, max_detections);
-  return std::span(detections_).first(kept);
+  Run(image, order);
+  const int32_t output = model_.levels()[0].class_tensor;
+  std::vector<ClassProbability> best(count);
+  best.resize(BestClasses(
+      executor_.tensor(output), model_.quant(output),
+      static_cast<format::ScoreForm>(model_.header().scores), best));
+  return best;
 }
 
 }  // namespace ocellus

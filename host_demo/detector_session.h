@@ -9,6 +9,7 @@
 
 #include "host_demo/input_table.h"
 #include "host_demo/model_file.h"
+#include "postprocess/anchor_decode.h"
 #include "postprocess/detection.h"
 #include "runtime/executor.h"
 #include "runtime/kernels/backend.h"
@@ -37,12 +38,27 @@ class DetectorSession {
                                     float score_threshold,
                                     std::size_t max_detections);
 
-  // How long the network alone took in the last Detect().
+  // The `count` best classes of the picture, best first.
+  std::vector<ClassProbability> Classify(const cv::Mat& image,
+                                         ChannelOrder order, std::size_t count);
+  bool is_classifier() const {
+    return model_.header().encoding ==
+           static_cast<uint16_t>(format::BoxEncoding::kClassifier);
+  }
+
+  // How long the network alone took in the last Detect() or Classify().
   double inference_ms() const { return inference_ms_; }
 
  private:
+  void Run(const cv::Mat& image, ChannelOrder order);
+  bool gives_boxes() const {
+    return !is_classifier() &&
+           model_.header().encoding !=
+               static_cast<uint16_t>(format::BoxEncoding::kNone);
+  }
+
   const Model& model_;
-  InputTable table_;
+  InputTables tables_;
   std::vector<int8_t>
       input_;  // [H, W, 3], also when the arena holds fewer rows
   AlignedBytes arena_;

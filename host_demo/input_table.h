@@ -8,6 +8,14 @@
 
 namespace ocellus {
 
+// The table of each channel.
+struct InputTables {
+  std::array<InputTable, 3> channels = {};
+  bool is_bgr = false;  // blue first in the network's input
+};
+
+InputTables MakeInputTables(const Model& model);
+
 // How the three bytes of a pixel are stored. OpenCV reads BGR.
 enum class ChannelOrder { kRgb, kBgr };
 
@@ -15,9 +23,9 @@ enum class ChannelOrder { kRgb, kBgr };
 // keeping the aspect.
 cv::Mat Stretch(const cv::Mat& image, cv::Size size);
 
-// Stretches `image` to the input's height and width and writes it as RGB
-// through `table`.
+// Stretches `image` to the input's height and width and writes it
+// through `tables`, in the order of channels that the network wants.
 void FillInput(const cv::Mat& image, ChannelOrder order,
-               const InputTable& table, Tensor<int8_t> input);
+               const InputTables& tables, Tensor<int8_t> input);
 
 }  // namespace ocellus

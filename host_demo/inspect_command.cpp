@@ -19,16 +19,31 @@ struct InspectOptions {
   bool plan = false;
 };
 
+// One number where the channels are alike, else all three.
+std::string ChannelsText(const float (&values)[3]) {
+  char text[96];
+  const auto value = [&](int i) { return static_cast<double>(values[i]); };
+  if (values[0] == values[1] && values[1] == values[2]) {
+    std::snprintf(text, sizeof text, "%g", value(0));
+  } else {
+    std::snprintf(text, sizeof text, "(%g, %g, %g)", value(0), value(1),
+                  value(2));
+  }
+  return text;
+}
+
 void PrintHeader(const ModelFile& file) {
   const Model& model = file.model();
   const format::Header& header = model.header();
   const QuantParams quant = model.quant(header.input);
   std::printf("model     %s (%s), format %u, crc32 %08x\n", model.name(),
               file.path().c_str(), header.version, header.crc32);
-  std::printf("input     %s RGB, (pixel - %g) / %g, scale %g, zero point %d\n",
+  const bool is_bgr =
+      header.channel_order == static_cast<uint16_t>(format::ChannelOrder::kBgr);
+  std::printf("input     %s %s, (pixel - %s) / %s, scale %g, zero point %d\n",
               ShapeText(model.shape(header.input)).c_str(),
-              static_cast<double>(header.input_mean),
-              static_cast<double>(header.input_std),
+              is_bgr ? "BGR" : "RGB", ChannelsText(header.input_mean).c_str(),
+              ChannelsText(header.input_std).c_str(),
               static_cast<double>(quant.scale), quant.zero_point);
   std::printf("head      %d classes; strides", model.class_count());
   for (const format::LevelRecord& level : model.levels()) {

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <span>
 
+#include "postprocess/best_detections.h"
 #include "postprocess/exp.h"
 
 namespace ocellus {
@@ -34,36 +35,6 @@ BoundingBox DecodeBox(const YoloLevel& level, Shape input, int32_t x, int32_t y,
           FractionOf(center_x + distance(2), input.w),
           FractionOf(center_y + distance(3), input.h)};
 }
-
-// The best detections offered so far. `storage` is a heap whose front is the
-// worst of them, the one to give way.
-class BestDetections {
- public:
-  explicit BestDetections(std::span<Detection> storage) : storage_(storage) {}
-
-  void Offer(const Detection& candidate) {
-    if (count_ < storage_.size()) {
-      storage_[count_++] = candidate;
-      std::push_heap(begin(), end(), BetterDetection);
-    } else if (count_ > 0 && BetterDetection(candidate, storage_.front())) {
-      std::pop_heap(begin(), end(), BetterDetection);
-      storage_[count_ - 1] = candidate;
-      std::push_heap(begin(), end(), BetterDetection);
-    }
-  }
-
-  std::size_t Sort() {
-    std::sort_heap(begin(), end(), BetterDetection);
-    return count_;
-  }
-
- private:
-  Detection* begin() const { return storage_.data(); }
-  Detection* end() const { return storage_.data() + count_; }
-
-  std::span<Detection> storage_;
-  std::size_t count_ = 0;
-};
 
 }  // namespace
 

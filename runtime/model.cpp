@@ -120,6 +120,8 @@ class Validator {
            SectionFits<StageRecord>(header_->stages, format::kMaxStages) &&
            SectionFits<TilingRecord>(header_->tilings, format::kMaxTilings) &&
            SectionFits<RangeRecord>(header_->ranges, format::kMaxRanges) &&
+           SectionFits<format::AnchorRecord>(header_->anchors,
+                                             format::kMaxAnchors) &&
            SectionFits<char>(header_->strings,
                              std::numeric_limits<uint32_t>::max());
   }
@@ -189,10 +191,23 @@ class Validator {
       }
     }
     return header_->input < header_->tensors.count &&
-           tensors()[header_->input].c == 3 &&
-           HoldsColumns(tensors()[header_->input]) &&
-           IsFinite(header_->input_mean) &&
-           IsPositiveFinite(header_->input_std);
+           HoldsColumns(tensors()[header_->input]) && InputIsSound();
+  }
+
+  bool InputIsSound() const {
+    for (int i = 0; i < 3; ++i) {
+      if (!IsFinite(header_->input_mean[i]) ||
+          !IsPositiveFinite(header_->input_std[i])) {
+        return false;
+      }
+    }
+    // Without a head it need not be a picture.
+    return tensors()[header_->input].c == 3 ||
+           Encoding() == format::BoxEncoding::kNone;
+  }
+
+  format::BoxEncoding Encoding() const {
+    return static_cast<format::BoxEncoding>(header_->encoding);
   }
 
   bool IsTensor(uint16_t index) const { return index < header_->tensors.count; }
@@ -619,30 +634,65 @@ class Validator {
   }
 
   Status CheckHead() const {
-    if (header_->encoding !=
-        static_cast<uint16_t>(format::BoxEncoding::kLtrbExp)) {
+    if (header_->encoding >= format::kBoxEncodings ||
+        header_->scores >= format::kScoreForms || header_->channel_order > 1) {
       return Status::kUnsupported;
     }
     if (!IsFinite(header_->score_threshold) || !IsFinite(header_->nms_iou) ||
-        header_->levels.count == 0 || header_->classes.count == 0) {
+        !IsFinite(header_->center_variance) ||
+        !IsFinite(header_->size_variance) || header_->levels.count == 0 ||
+        (header_->classes.count == 0 &&
+         Encoding() != format::BoxEncoding::kNone)) {
       return Status::kMalformed;
+    }
+    const auto* anchors = Records<format::AnchorRecord>(header_->anchors);
+    for (uint32_t i = 0; i < header_->anchors.count; ++i) {
+      if (!IsPositiveFinite(anchors[i].w) || !IsPositiveFinite(anchors[i].h)) {
+        return Status::kMalformed;
+      }
     }
     const auto* levels = Records<format::LevelRecord>(header_->levels);
     for (uint32_t i = 0; i < header_->levels.count; ++i) {
-      if (!IsTensor(levels[i].class_tensor) ||
-          !IsTensor(levels[i].box_tensor) || levels[i].stride < 1 ||
-          levels[i].stride > format::kMaxDimension) {
-        return Status::kMalformed;
-      }
-      const TensorRecord& classes = tensors()[levels[i].class_tensor];
-      const TensorRecord& boxes = tensors()[levels[i].box_tensor];
-      if (!IsWhole(classes) || !IsWhole(boxes) || classes.h != boxes.h ||
-          classes.w != boxes.w || boxes.c != 4 ||
-          static_cast<uint32_t>(classes.c) != header_->classes.count) {
-        return Status::kMalformed;
-      }
+      if (!LevelIsSound(levels[i])) return Status::kMalformed;
     }
     return Status::kOk;
+  }
+
+  // Whether the level's tensors have the channels that the encoding says.
+  bool LevelIsSound(const format::LevelRecord& level) const {
+    if (!IsTensor(level.class_tensor) || !IsTensor(level.box_tensor) ||
+        level.stride < 1 || level.stride > format::kMaxDimension ||
+        uint32_t{level.first_anchor} + level.anchor_count >
+            header_->anchors.count) {
+      return false;
+    }
+    const TensorRecord& classes = tensors()[level.class_tensor];
+    const TensorRecord& boxes = tensors()[level.box_tensor];
+    if (!IsWhole(classes) || !IsWhole(boxes) || classes.h != boxes.h ||
+        classes.w != boxes.w) {
+      return false;
+    }
+    const auto class_count = static_cast<int64_t>(header_->classes.count);
+    const bool is_one = level.class_tensor == level.box_tensor;
+    const int64_t anchors = level.anchor_count;
+    switch (Encoding()) {
+      case format::BoxEncoding::kLtrbExp:
+        return boxes.c == 4 && classes.c == class_count;
+      case format::BoxEncoding::kNone:
+        return true;
+      case format::BoxEncoding::kClassifier:
+        return header_->levels.count == 1 &&
+               ShapeOf(classes).elements() == class_count;
+      case format::BoxEncoding::kYoloV3:
+        return is_one && anchors > 0 &&
+               classes.c == anchors * (5 + class_count);
+      case format::BoxEncoding::kYoloX:
+        return is_one && classes.c == 5 + class_count;
+      case format::BoxEncoding::kSsd:
+        return anchors > 0 && boxes.c == anchors * 4 &&
+               classes.c == anchors * (1 + class_count);
+    }
+    return false;
   }
 
   std::span<const uint8_t> blob_;

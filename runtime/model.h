@@ -41,6 +41,9 @@ class Model {
     return Records<format::LevelRecord>(header().levels);
   }
 
+  std::span<const format::AnchorRecord> anchors() const {
+    return Records<format::AnchorRecord>(header().anchors);
+  }
   std::span<const format::StageRecord> stages() const {
     return Records<format::StageRecord>(header().stages);
   }

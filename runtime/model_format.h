@@ -17,7 +17,7 @@ static_assert(std::endian::native == std::endian::little,
               "the blob is read in place and is little-endian");
 
 inline constexpr char kMagic[8] = {'O', 'C', 'E', 'L', 'L', 'U', 'S', '\n'};
-inline constexpr uint32_t kVersion = 2;
+inline constexpr uint32_t kVersion = 3;
 inline constexpr uint32_t kBlobAlignment = 16;
 // Activations start at multiples of this within the arena.
 inline constexpr uint32_t kArenaAlignment = 16;
@@ -61,15 +61,24 @@ struct Header {
   uint32_t name;         // offset into strings of the model's name
   uint16_t input;        // tensor index of the image, [H, W, 3]
   uint16_t encoding;     // BoxEncoding
-  float input_mean;      // real input = (pixel - mean) / std, pixel in 0..255
-  float input_std;
+  // Of each of the input's channels: real input = (pixel - mean) / std, pixel
+  // in 0..255.
+  float input_mean[3];
+  float input_std[3];
   float score_threshold;  // defaults for drawing, not for scoring
   float nms_iou;
-  Section stages;   // StageRecord, in order of execution
-  Section tilings;  // TilingRecord
-  Section ranges;   // RangeRecord
+  Section stages;          // StageRecord, in order of execution
+  Section tilings;         // TilingRecord
+  Section ranges;          // RangeRecord
+  Section anchors;         // AnchorRecord
+  uint16_t channel_order;  // ChannelOrder of the input
+  uint16_t scores;         // ScoreForm of class tensors
+  // kSsd: what a step of 1 in a box is worth, for its centre and its size.
+  float center_variance;
+  float size_variance;
+  uint32_t reserved[3];  // zero
 };
-static_assert(sizeof(Header) == 112);
+static_assert(sizeof(Header) == 160);
 
 struct TensorRecord {
   int32_t h;
@@ -212,17 +221,56 @@ struct RangeRecord {
 static_assert(sizeof(RangeRecord) == 6);
 
 enum class BoxEncoding : uint16_t {
-  // Per cell 4 logarithms of distances from the cell's centre to the left,
+  // Per cell, class logits and 4 logarithms of distances from the cell's centre
+  // to the left,
   // top, right and bottom edge, in units of the stride.
   kLtrbExp = 0,
+  // The levels' class tensors are the network's outputs, for the caller.
+  kNone = 1,
+  // One level, whose class tensor [1, 1, classes] tells what the picture is.
+  kClassifier = 2,
+  // YOLOv3. Class and box tensor are one, [H, W, A * (5 + classes)]: per anchor
+  // x, y, w, h, objectness, classes. Centre (cell + sigmoid(x)) * stride, width
+  // anchor * e^w.
+  kYoloV3 = 3,
+  // YOLOX, without anchors: [H, W, 5 + classes] in the same order. Centre (cell
+  // + x) * stride, width stride * e^w.
+  kYoloX = 4,
+  // SSD. Class tensor [H, W, A * (1 + classes)], the first of them background;
+  // box tensor [H, W, A * 4]: y, x, h, w. Centre of the cell + x * anchor *
+  // center_variance, width anchor * e^(w * size_variance).
+  kSsd = 5,
 };
+inline constexpr uint16_t kBoxEncodings = 6;
+
+// Which channel of the input comes first.
+enum class ChannelOrder : uint16_t { kRgb = 0, kBgr = 1 };
+
+// What class tensors hold.
+enum class ScoreForm : uint16_t {
+  kLogits = 0,         // of each class alone
+  kSoftmaxLogits = 1,  // of classes that exclude each other
+  kProbabilities = 2,
+};
+inline constexpr uint16_t kScoreForms = 3;
+
+inline constexpr uint32_t kMaxAnchors = 1024;
+
+// Size of a box that others are told relative to, in input pixels.
+struct AnchorRecord {
+  float w;
+  float h;
+};
+static_assert(sizeof(AnchorRecord) == 8);
 
 // One scale of the detection head.
 struct LevelRecord {
   uint16_t class_tensor;  // [H, W, classes], logits
   uint16_t box_tensor;    // [H, W, 4]
   int32_t stride;         // input pixels per cell
+  uint16_t first_anchor;
+  uint16_t anchor_count;  // per cell
 };
-static_assert(sizeof(LevelRecord) == 8);
+static_assert(sizeof(LevelRecord) == 12);
 
 }  // namespace ocellus::format

@@ -12,8 +12,8 @@ Graph BuildGraph(const NetworkDescription& network,
   Graph graph;
   graph.name = network.name;
   graph.classes = network.classes;
-  graph.input_mean = network.input_mean;
-  graph.input_std = network.input_std;
+  graph.input_mean.fill(network.input_mean);
+  graph.input_std.fill(network.input_std);
   graph.score_threshold = network.head.score_threshold;
   graph.nms_iou = network.head.nms_iou;
   graph.input = graph.AddTensor("image", network.input);

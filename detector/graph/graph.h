@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <limits>
@@ -56,6 +57,15 @@ struct GraphLevel {
   int32_t class_tensor = kNone;
   int32_t box_tensor = kNone;
   int32_t stride = 0;
+  std::vector<format::AnchorRecord> anchors = {};
+};
+
+// What the outputs mean, see format::Header.
+struct GraphHead {
+  format::BoxEncoding encoding = format::BoxEncoding::kLtrbExp;
+  format::ScoreForm scores = format::ScoreForm::kLogits;
+  float center_variance = 0.0f;
+  float size_variance = 0.0f;
 };
 
 // A network in order of execution: every tensor but the input is the output of
@@ -67,8 +77,10 @@ struct Graph {
   std::vector<GraphOp> ops;
   std::vector<GraphLevel> levels;
   int32_t input = kNone;
-  float input_mean = 0.0f;
-  float input_std = 1.0f;
+  std::array<float, 3> input_mean = {0.0f, 0.0f, 0.0f};
+  std::array<float, 3> input_std = {1.0f, 1.0f, 1.0f};
+  format::ChannelOrder channel_order = format::ChannelOrder::kRgb;
+  GraphHead head;
   float score_threshold = 0.0f;
   float nms_iou = 0.5f;
 

@@ -1,136 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "detector/graph/network_description.h"
 
-#include <fstream>
-#include <nlohmann/json.hpp>
-
 #include "detector/compile_error.h"
+#include "detector/graph/object_reader.h"
 #include "runtime/model_format.h"
 
 namespace ocellus {
-namespace {
 
 using nlohmann::json;
 
-// Reads the members of one JSON object, naming file and member in errors.
-class ObjectReader {
- public:
-  ObjectReader(const std::string& path, std::string where, const json& object)
-      : path_(path), where_(std::move(where)), object_(object) {
-    if (!object.is_object()) Fail("", "expected an object");
-  }
-
-  const json& At(const char* key) const {
-    const auto found = object_.find(key);
-    if (found == object_.end()) Fail(key, "missing");
-    return *found;
-  }
-
-  ObjectReader Object(const char* key) const {
-    return {path_, Name(key), At(key)};
-  }
-
-  int32_t Integer(const char* key, int32_t low, int32_t high) const {
-    return CheckedInteger(key, At(key), low, high);
-  }
-
-  float Number(const char* key, float low, float high) const {
-    const json& value = At(key);
-    if (!value.is_number() || !(value.get<float>() >= low) ||
-        !(value.get<float>() <= high)) {
-      Fail(key, "expected a number from " + std::to_string(low) + " to " +
-                    std::to_string(high) + ", found " + value.dump());
-    }
-    return value.get<float>();
-  }
-
-  std::string Text(const char* key) const {
-    const json& value = At(key);
-    if (!value.is_string()) Fail(key, "expected a string");
-    return value.get<std::string>();
-  }
-
-  void Expect(const char* key, const json& expected) const {
-    if (At(key) != expected) {
-      Fail(key, "expected " + expected.dump() + ", found " + At(key).dump());
-    }
-  }
-
-  const json& Array(const char* key) const {
-    const json& value = At(key);
-    if (!value.is_array() || value.empty()) {
-      Fail(key, "expected an array with elements");
-    }
-    return value;
-  }
-
-  std::vector<int32_t> Integers(const char* key, int32_t low,
-                                int32_t high) const {
-    std::vector<int32_t> values;
-    for (const json& value : Array(key)) {
-      values.push_back(CheckedInteger(key, value, low, high));
-    }
-    return values;
-  }
-
-  std::vector<std::string> Texts(const char* key) const {
-    std::vector<std::string> values;
-    for (const json& value : Array(key)) {
-      if (!value.is_string() || value.get<std::string>().empty()) {
-        Fail(key, "expected names, found " + value.dump());
-      }
-      values.push_back(value.get<std::string>());
-    }
-    return values;
-  }
-
-  std::vector<ObjectReader> Objects(const char* key) const {
-    std::vector<ObjectReader> objects;
-    for (const json& value : Array(key)) {
-      objects.emplace_back(
-          path_, Name(key) + "[" + std::to_string(objects.size()) + "]", value);
-    }
-    return objects;
-  }
-
-  [[noreturn]] void Fail(const std::string& key,
-                         const std::string& what) const {
-    throw CompileError(path_ + ": " + Name(key) + ": " + what);
-  }
-
- private:
-  std::string Name(const std::string& key) const {
-    if (where_.empty()) return key;
-    return key.empty() ? where_ : where_ + "." + key;
-  }
-
-  int32_t CheckedInteger(const char* key, const json& value, int32_t low,
-                         int32_t high) const {
-    if (!value.is_number_integer() || value.get<int64_t>() < low ||
-        value.get<int64_t>() > high) {
-      Fail(key, "expected an integer from " + std::to_string(low) + " to " +
-                    std::to_string(high) + ", found " + value.dump());
-    }
-    return value.get<int32_t>();
-  }
-
-  std::string path_;
-  std::string where_;
-  const json& object_;
-};
-
-}  // namespace
-
 NetworkDescription ReadNetworkDescription(const std::string& path) {
-  std::ifstream file(path);
-  if (!file) throw CompileError(path + ": cannot open network description");
-  json document;
-  try {
-    document = json::parse(file);
-  } catch (const json::exception& error) {
-    throw CompileError(path + ": not a JSON file: " + error.what());
-  }
-
+  const json document = ReadJson(path, "network description");
   constexpr int32_t kMaxDimension = format::kMaxDimension;
   constexpr int32_t kMaxKernel = format::kMaxKernel;
   constexpr int32_t kMaxStride = format::kMaxStride;

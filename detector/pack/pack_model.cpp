@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "detector/pack/pack_model.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <span>
@@ -208,24 +209,33 @@ std::vector<uint8_t> PackModel(const Graph& graph,
     classes.push_back(strings.Add(name));
   }
   std::vector<format::LevelRecord> levels;
+  std::vector<format::AnchorRecord> anchors;
   for (const GraphLevel& level : graph.levels) {
     levels.push_back({TensorIndex(level.class_tensor),
-                      TensorIndex(level.box_tensor), level.stride});
+                      TensorIndex(level.box_tensor), level.stride,
+                      static_cast<uint16_t>(anchors.size()),
+                      static_cast<uint16_t>(level.anchors.size())});
+    anchors.insert(anchors.end(), level.anchors.begin(), level.anchors.end());
   }
   std::memcpy(header.magic, format::kMagic, sizeof(header.magic));
   header.version = format::kVersion;
   header.arena_bytes = plan.arena_bytes;
   header.name = strings.Add(graph.name);
   header.input = TensorIndex(graph.input);
-  header.encoding = static_cast<uint16_t>(format::BoxEncoding::kLtrbExp);
-  header.input_mean = graph.input_mean;
-  header.input_std = graph.input_std;
+  header.encoding = static_cast<uint16_t>(graph.head.encoding);
+  header.scores = static_cast<uint16_t>(graph.head.scores);
+  header.center_variance = graph.head.center_variance;
+  header.size_variance = graph.head.size_variance;
+  header.channel_order = static_cast<uint16_t>(graph.channel_order);
+  std::copy_n(graph.input_mean.begin(), 3, header.input_mean);
+  std::copy_n(graph.input_std.begin(), 3, header.input_std);
   header.score_threshold = graph.score_threshold;
   header.nms_iou = graph.nms_iou;
   header.tensors = blob.AppendSection(tensors);
   header.ops = blob.AppendSection(ops);
   header.classes = blob.AppendSection(classes);
   header.levels = blob.AppendSection(levels);
+  header.anchors = blob.AppendSection(anchors);
   header.stages = blob.AppendSection(tiling_table.stages);
   header.tilings = blob.AppendSection(tiling_table.tilings);
   header.ranges = blob.AppendSection(tiling_table.ranges);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "detector/pack/unpack_model.h"
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -96,8 +97,15 @@ UnpackedModel UnpackModel(const Model& model) {
     graph.classes.emplace_back(model.class_name(i));
   }
   graph.input = header.input;
-  graph.input_mean = header.input_mean;
-  graph.input_std = header.input_std;
+  std::copy_n(header.input_mean, 3, graph.input_mean.begin());
+  std::copy_n(header.input_std, 3, graph.input_std.begin());
+  graph.channel_order = static_cast<format::ChannelOrder>(header.channel_order);
+  graph.head = {
+      .encoding = static_cast<format::BoxEncoding>(header.encoding),
+      .scores = static_cast<format::ScoreForm>(header.scores),
+      .center_variance = header.center_variance,
+      .size_variance = header.size_variance,
+  };
   graph.score_threshold = header.score_threshold;
   graph.nms_iou = header.nms_iou;
   for (int32_t i = 0; i < static_cast<int32_t>(model.tensors().size()); ++i) {
@@ -133,8 +141,12 @@ UnpackedModel UnpackModel(const Model& model) {
     CopyData(model, record, DataOf(graph, op), &values);
   }
   for (const format::LevelRecord& level : model.levels()) {
-    graph.levels.push_back(
-        {level.class_tensor, level.box_tensor, level.stride});
+    const auto anchors =
+        model.anchors().subspan(level.first_anchor, level.anchor_count);
+    graph.levels.push_back({level.class_tensor,
+                            level.box_tensor,
+                            level.stride,
+                            {anchors.begin(), anchors.end()}});
   }
   CheckDataflow(graph);
   return unpacked;

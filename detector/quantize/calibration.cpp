@@ -89,11 +89,10 @@ Calibration Calibrate(const Graph& graph,
   int done = 0;
   const auto run_all = [&](const auto& observe) {
     for (const std::vector<uint8_t>& image : images) {
-      std::transform(image.begin(), image.end(), real.begin(),
-                     [&](uint8_t pixel) {
-                       return (static_cast<float>(pixel) - graph.input_mean) /
-                              graph.input_std;
-                     });
+      for (std::size_t i = 0; i < image.size(); ++i) {
+        real[i] = (static_cast<float>(image[i]) - graph.input_mean[i % 3]) /
+                  graph.input_std[i % 3];
+      }
       executor.Run(real);
       for (std::size_t t = 0; t < tensor_count; ++t) {
         observe(t, executor.tensor(static_cast<int32_t>(t)));

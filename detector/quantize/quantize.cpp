@@ -81,6 +81,28 @@ void QuantizeConvolution(const GraphOp& op, const WeightLayout& layout,
   }
 }
 
+// q = pixel - 128 where all channels are alike and the mean is a whole number
+// near the middle. Else whatever covers 0 to 255 in every channel.
+QuantParams ImageQuant(const Graph& graph) {
+  const float mean = graph.input_mean[0];
+  const float std = graph.input_std[0];
+  const auto all_are = [](const std::array<float, 3>& values, float value) {
+    return std::count(values.begin(), values.end(), value) == 3;
+  };
+  if (all_are(graph.input_mean, mean) && all_are(graph.input_std, std)) {
+    const float zero_point = std::nearbyint(mean) - 128.0f;
+    return {1.0f / std,
+            static_cast<int32_t>(std::clamp(zero_point, -128.0f, 127.0f))};
+  }
+  Range range = {0.0f, 0.0f};
+  for (int i = 0; i < 3; ++i) {
+    range.min = std::min(range.min, -graph.input_mean[i] / graph.input_std[i]);
+    range.max = std::max(range.max,
+                         (255.0f - graph.input_mean[i]) / graph.input_std[i]);
+  }
+  return ParamsForRange(range);
+}
+
 // Whether an op moves or selects values without changing their quantisation.
 bool KeepsQuantisation(const GraphOp& op) {
   return op.kind == OpKind::kResizeNearest || op.kind == OpKind::kReshape ||
@@ -179,11 +201,7 @@ QuantizedGraph Quantize(const Graph& graph, const Calibration& calibration) {
   for (const Range& range : calibration.ranges) {
     quantized.quant.push_back(ParamsForRange(range));
   }
-  // q = pixel - 128, when the mean is a whole number near the middle.
-  const float zero_point = std::nearbyint(graph.input_mean) - 128.0f;
-  quantized.quant[graph.input] = {
-      1.0f / graph.input_std,
-      static_cast<int32_t>(std::clamp(zero_point, -128.0f, 127.0f))};
+  quantized.quant[graph.input] = ImageQuant(graph);
   ShareQuantisation(graph, calibration, &quantized.quant);
 
   for (const GraphOp& op : graph.ops) {

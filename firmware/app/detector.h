@@ -7,7 +7,6 @@
 #include <span>
 
 #include "postprocess/detection.h"
-#include "postprocess/yolo_decode.h"
 #include "runtime/executor.h"
 #include "runtime/kernels/backend.h"
 #include "runtime/model.h"
@@ -39,8 +38,6 @@ class Detector {
 
   Model model_;
   Executor executor_;
-  std::array<YoloLevel, format::kMaxLevels> levels_{};
-  std::size_t level_count_ = 0;
   std::array<Detection, kMaxCandidates> detections_{};
 };
 

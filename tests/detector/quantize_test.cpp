@@ -14,8 +14,8 @@ namespace {
 // One 1x1 convolution of two channels to one, worked by hand.
 Graph OneConvolution() {
   Graph graph;
-  graph.input_mean = 128.0f;
-  graph.input_std = 128.0f;
+  graph.input_mean.fill(128.0f);
+  graph.input_std.fill(128.0f);
   graph.input = graph.AddTensor("image", {1, 1, 2});
   GraphOp op;
   op.input = graph.input;

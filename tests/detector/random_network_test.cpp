@@ -103,10 +103,11 @@ TEST(RandomNetwork, GivesTheSimulationsBytesUnderEveryPlan) {
       for (const Keep keep : {Keep::kNothing, Keep::kColumns, Keep::kAll}) {
         SCOPED_TRACE(testing::Message() << "ops " << first << " to " << end
                                         << ", keep " << static_cast<int>(keep));
-        check(
-            {TileByOutput(network.graph, first, end, 3, 2,
-                          std::vector<Keep>(network.graph.tensors.size(), keep),
-                          ImageFeed::kWhole)});
+        const Stage stage =
+            TileByOutput(network.graph, first, end, 3, 2,
+                         std::vector<Keep>(network.graph.tensors.size(), keep),
+                         ImageFeed::kWhole);
+        if (IsWithinRepeats(network.graph, stage)) check({stage});
       }
     }
   }

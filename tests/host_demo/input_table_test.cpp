@@ -17,13 +17,13 @@ namespace {
 // A model whose input has these numbers. Only its input is looked at.
 class InputTableTest : public testing::Test {
  protected:
-  InputTable TableFor(float mean, float std, float scale, int32_t zero_point) {
+  InputTables TableFor(float mean, float std, float scale, int32_t zero_point) {
     const std::string blob = TinyModel();
     bytes_ = AllocateAligned(blob.size());
     std::memcpy(bytes_.get(), blob.data(), blob.size());
     auto* header = reinterpret_cast<format::Header*>(bytes_.get());
-    header->input_mean = mean;
-    header->input_std = std;
+    std::fill_n(header->input_mean, 3, mean);
+    std::fill_n(header->input_std, 3, std);
     auto* tensor = reinterpret_cast<format::TensorRecord*>(
         bytes_.get() + header->tensors.offset);
     tensor->scale = scale;
@@ -32,39 +32,41 @@ class InputTableTest : public testing::Test {
     header->crc32 = Crc32({all + sizeof *header, blob.size() - sizeof *header});
     Model model;
     EXPECT_EQ(Model::Parse({all, blob.size()}, &model), Status::kOk);
-    return MakeInputTable(model);
+    return MakeInputTables(model);
   }
 
   AlignedBytes bytes_;
 };
 
 TEST_F(InputTableTest, SubtractsTheMeanWhenStepsAreOnePixel) {
-  const InputTable table = TableFor(128.0f, 128.0f, 1.0f / 128.0f, 0);
+  const InputTables table = TableFor(128.0f, 128.0f, 1.0f / 128.0f, 0);
   for (int pixel = 0; pixel < 256; ++pixel) {
-    EXPECT_EQ(table[pixel], pixel - 128);
+    EXPECT_EQ(table.channels[2][pixel], pixel - 128);
   }
 }
 
 TEST_F(InputTableTest, RoundsAndShiftsByTheZeroPoint) {
   // 0.02 real a pixel, 0.05 real a step: 2.5 pixels a step.
-  const InputTable table = TableFor(0.0f, 50.0f, 0.05f, -100);
-  EXPECT_EQ(table[0], -100);
-  EXPECT_EQ(table[1], -100);  // 0.4 steps
-  EXPECT_EQ(table[2], -99);   // 0.8
-  EXPECT_EQ(table[255], 2);   // 102
+  const InputTables table = TableFor(0.0f, 50.0f, 0.05f, -100);
+  EXPECT_EQ(table.channels[2][0], -100);
+  EXPECT_EQ(table.channels[2][1], -100);  // 0.4 steps
+  EXPECT_EQ(table.channels[2][2], -99);   // 0.8
+  EXPECT_EQ(table.channels[2][255], 2);   // 102
 }
 
 TEST_F(InputTableTest, ClampsWhatInt8CannotHold) {
-  const InputTable table = TableFor(128.0f, 64.0f, 1.0f / 128.0f, 0);
-  EXPECT_EQ(table[0], -128);
-  EXPECT_EQ(table[63], -128);
-  EXPECT_EQ(table[65], -126);
-  EXPECT_EQ(table[255], 127);
+  const InputTables table = TableFor(128.0f, 64.0f, 1.0f / 128.0f, 0);
+  EXPECT_EQ(table.channels[2][0], -128);
+  EXPECT_EQ(table.channels[2][63], -128);
+  EXPECT_EQ(table.channels[2][65], -126);
+  EXPECT_EQ(table.channels[2][255], 127);
 }
 
 TEST(FillInput, WritesRgbWhateverTheOrderOfTheImage) {
-  InputTable identity;
-  for (int i = 0; i < 256; ++i) identity[i] = static_cast<int8_t>(i - 128);
+  InputTables identity;
+  for (auto& channel : identity.channels) {
+    for (int i = 0; i < 256; ++i) channel[i] = static_cast<int8_t>(i - 128);
+  }
   cv::Mat image(2, 2, CV_8UC3, cv::Scalar(10, 20, 30));
   std::vector<int8_t> bytes(12);
   const Tensor<int8_t> input(bytes.data(), {2, 2, 3});
@@ -78,8 +80,10 @@ TEST(FillInput, WritesRgbWhateverTheOrderOfTheImage) {
 }
 
 TEST(FillInput, StretchesBothSidesToTheInput) {
-  InputTable identity;
-  for (int i = 0; i < 256; ++i) identity[i] = static_cast<int8_t>(i - 128);
+  InputTables identity;
+  for (auto& channel : identity.channels) {
+    for (int i = 0; i < 256; ++i) channel[i] = static_cast<int8_t>(i - 128);
+  }
   cv::Mat image(10, 40, CV_8UC3, cv::Scalar::all(0));
   image.colRange(20, 40).setTo(cv::Scalar::all(255));
   std::vector<int8_t> bytes(4 * 4 * 3);

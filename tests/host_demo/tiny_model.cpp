@@ -127,7 +127,7 @@ std::string TinyModel() {
   header.tensors = packer.AddSection(tensors);
   header.ops = packer.AddSection(ops);
   header.classes = packer.AddSection(classes);
-  header.levels = packer.AddSection(std::vector<LevelRecord>{{2, 3, 2}});
+  header.levels = packer.AddSection(std::vector<LevelRecord>{{2, 3, 2, 0, 0}});
   header.strings =
       packer.AddSection(std::vector<char>(strings.begin(), strings.end()));
   header.stages = packer.AddSection(std::vector<format::StageRecord>{});
@@ -135,8 +135,10 @@ std::string TinyModel() {
   header.ranges = packer.AddSection(std::vector<format::RangeRecord>{});
   header.input = 0;
   header.encoding = static_cast<uint16_t>(format::BoxEncoding::kLtrbExp);
-  header.input_mean = 128.0f;
-  header.input_std = 128.0f;
+  for (int i = 0; i < 3; ++i) {
+    header.input_mean[i] = 128.0f;
+    header.input_std[i] = 128.0f;
+  }
   header.score_threshold = 0.3f;
   header.nms_iou = 0.5f;
   return packer.Finish(header);

@@ -158,8 +158,8 @@ TEST(Model, RefusesContradictingHeaders) {
       [](Header* h) { --h->strings.count; },
       [](Header* h) { h->name = h->strings.count; },
       [](Header* h) { h->input = format::kNoTensor; },
-      [](Header* h) { h->input_std = 0.0f; },
-      [](Header* h) { h->input_mean = std::bit_cast<float>(0x7FC00000u); },
+      [](Header* h) { h->input_std[1] = 0.0f; },
+      [](Header* h) { h->input_mean[2] = std::bit_cast<float>(0x7FC00000u); },
       [](Header* h) { h->score_threshold = std::bit_cast<float>(0x7F800000u); },
       [](Header* h) { h->arena_bytes -= 16; },
       [](Header* h) { h->arena_bytes = 0xFFFFFFF0u; },
@@ -170,7 +170,8 @@ TEST(Model, RefusesContradictingHeaders) {
               Status::kMalformed)
         << "change " << i;
   }
-  EXPECT_EQ(ParseChanged([](auto*, Header* h) { h->encoding = 1; }),
+  EXPECT_EQ(ParseChanged(
+                [](auto*, Header* h) { h->encoding = format::kBoxEncodings; }),
             Status::kUnsupported);
 }
 

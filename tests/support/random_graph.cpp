@@ -16,7 +16,8 @@ class NetworkMaker {
   explicit NetworkMaker(uint32_t seed) : random_(seed) {
     graph().name = std::to_string(seed);
     graph().classes = {"one"};
-    graph().input_mean = graph().input_std = 128.0f;
+    graph().input_mean.fill(128.0f);
+    graph().input_std.fill(128.0f);
     graph().input = NewTensor({Of(9, 33), Of(9, 33), 3});
   }
 

@@ -17,8 +17,8 @@
 #include "firmware/boards/mps2_an500/memory.h"
 #include "firmware/boards/mps2_an500/semihosting.h"
 #include "firmware/boards/mps2_an500/uart.h"
+#include "postprocess/decode_head.h"
 #include "postprocess/nms.h"
-#include "postprocess/yolo_decode.h"
 #include "runtime/executor.h"
 
 namespace ocellus::an500 {
@@ -167,20 +167,8 @@ void RunFrame(HostFile& frames) {
 
 std::span<const Detection> Detect() {
   const Model& model = program.model;
-  std::array<YoloLevel, format::kMaxLevels> levels;
-  std::size_t count = 0;
-  for (const format::LevelRecord& level : model.levels()) {
-    levels[count++] = {
-        .classes = program.executor.tensor(level.class_tensor),
-        .classes_quant = model.quant(level.class_tensor),
-        .boxes = program.executor.tensor(level.box_tensor),
-        .boxes_quant = model.quant(level.box_tensor),
-        .stride = level.stride,
-    };
-  }
-  const std::size_t candidates = DecodeYolo(
-      std::span(levels).first(count), model.shape(model.header().input),
-      model.header().score_threshold, Candidates());
+  const std::size_t candidates = DecodeHead(
+      model, program.executor, model.header().score_threshold, Candidates());
   const std::size_t kept = SuppressNonMaximum(
       Candidates().first(candidates), model.header().nms_iou, kMaxDetections);
   return Candidates().first(kept);
