@@ -816,6 +816,17 @@ class Lowering {
     Append(std::move(op)) = std::move(values);
   }
 
+  // Far beyond what quantisers write, and within what fixed point can hold.
+  void ExpectUsualScales(float from, float to) const {
+    const auto is_usual = [](float value) {
+      return value >= 0x1p-24f && value <= 0x1p16f;
+    };
+    if (!is_usual(from) || !is_usual(to) || !(from / to >= 0x1p-16f) ||
+        !(from / to <= 0x1p16f)) {
+      Fail("its scales are too large, too small or too far apart");
+    }
+  }
+
   void ExpectPositive(float requant) const {
     if (!(requant > 0.0f) || !std::isfinite(requant)) {
       Fail("its scales leave the range of float32");
@@ -1104,7 +1115,7 @@ class Lowering {
     ExpectOutputShape(op.output, GraphShape(op.input));
     const QuantParams from = Quant(op.input);
     const QuantParams to = Quant(op.output);
-    ExpectPositive(from.scale / to.scale);
+    ExpectUsualScales(from.scale, to.scale);
     Append(std::move(op)).weights = table(from, to);
   }
 
@@ -1116,7 +1127,7 @@ class Lowering {
     ExpectOutputShape(op.output, GraphShape(op.input));
     const QuantParams from = Quant(op.input);
     const QuantParams to = Quant(op.output);
-    ExpectPositive(from.scale / to.scale);
+    ExpectUsualScales(from.scale, to.scale);
     Append(std::move(op)).weights = ClampTable(from, to, min, max);
   }
 
