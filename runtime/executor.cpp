@@ -101,6 +101,42 @@ PoolParams PoolingParams(const Model& model, const OpRecord& op) {
   };
 }
 
+int32_t LargestComputed(std::span<const RangeRecord> ranges) {
+  int32_t largest = 0;
+  for (const RangeRecord& range : ranges) {
+    largest = std::max(largest, range.end - range.compute);
+  }
+  return largest;
+}
+
+// What a kernel takes for the largest run of op `op_index`.
+std::size_t ScratchBytes(const Model& model, const Conv2dKernel& kernel,
+                         int32_t op_index) {
+  if (kernel.scratch_bytes == nullptr) return 0;
+  const OpRecord& op = model.ops()[op_index];
+  const Shape in = model.shape(op.input);
+  Shape output = model.shape(op.output);
+  if (op.ring_bytes != 0) output.h = 1;
+  for (const StageRecord& stage : model.stages()) {
+    if (op_index < stage.first_op || op_index >= stage.end_op) continue;
+    const auto ranges = model.ranges().subspan(
+        model.tilings()[op.output_tiling].first_range,
+        std::size_t{stage.tile_rows} + stage.tile_columns);
+    output.h = LargestComputed(ranges.first(stage.tile_rows));
+    output.w = LargestComputed(ranges.subspan(stage.tile_rows));
+  }
+  if (output.h == 0 || output.w == 0) return 0;
+  const auto read = [&](Axis axis, int32_t count, int32_t extent) {
+    const Reading reading =
+        ReadingOf(op, false, axis, in, model.shape(op.output));
+    return std::min(reading.Of({0, count}).size(), extent);
+  };
+  return kernel.scratch_bytes(ConvolutionParams(model, op),
+                              {read(Axis::kRows, output.h, in.h),
+                               read(Axis::kColumns, output.w, in.w), in.c},
+                              output);
+}
+
 std::size_t PackedBytes(const Model& model, const Conv2dKernel& kernel,
                         const OpRecord& op) {
   if (kernel.packed_bytes == nullptr) return 0;
@@ -119,18 +155,19 @@ ArenaUse Executor::MeasureArena(const Model& model, const Backend& backend) {
   ArenaUse use;
   use.activation_bytes = model.header().arena_bytes;
   use.packed_bytes = RoundUp(model.ops().size() * sizeof(OpWeights));
-  for (const OpRecord& op : model.ops()) {
+  bool is_planned = true;
+  for (std::size_t i = 0; i < model.ops().size(); ++i) {
+    const OpRecord& op = model.ops()[i];
     const Conv2dKernel* kernel = ConvolutionKernel(backend, op);
     if (kernel == nullptr) continue;
     use.packed_bytes += RoundUp(UnpairedBytes(model, *kernel, op)) +
                         RoundUp(PackedBytes(model, *kernel, op));
-    if (kernel->scratch_bytes != nullptr) {
-      use.scratch_bytes = std::max(
-          use.scratch_bytes,
-          kernel->scratch_bytes(ConvolutionParams(model, op),
-                                model.shape(op.input), model.shape(op.output)));
-    }
+    const std::size_t scratch =
+        ScratchBytes(model, *kernel, static_cast<int32_t>(i));
+    is_planned &= scratch <= op.scratch_bytes;
+    use.scratch_bytes = std::max(use.scratch_bytes, scratch);
   }
+  if (is_planned) use.scratch_bytes = 0;
   return use;
 }
 
@@ -145,8 +182,9 @@ Status Executor::Prepare(const Model& model, const Backend& backend,
   model_ = &model;
   backend_ = &backend;
   arena_ = arena.data();
-  scratch_ = arena_ + RoundUp(use.activation_bytes);
-  std::byte* packed_begin = scratch_ + RoundUp(use.scratch_bytes);
+  std::byte* scratch = arena_ + RoundUp(use.activation_bytes);
+  scratch_ = use.scratch_bytes == 0 ? nullptr : scratch;
+  std::byte* packed_begin = scratch + RoundUp(use.scratch_bytes);
   weights_ = reinterpret_cast<OpWeights*>(packed_begin);
   std::byte* next =
       packed_begin + RoundUp(model.ops().size() * sizeof(OpWeights));
@@ -365,7 +403,9 @@ void Executor::RunKernel(int32_t op_index, Corner corner,
       params.pad_left = corner.pad_left;
       params.weights = weights_[op_index].weights;
       params.packed = weights_[op_index].packed;
-      ConvolutionKernel(*backend_, op)->run(params, input, output, scratch_);
+      std::byte* scratch =
+          scratch_ != nullptr ? scratch_ : arena_ + op.scratch_offset;
+      ConvolutionKernel(*backend_, op)->run(params, input, output, scratch);
       break;
     }
     case OpKind::kAdd:

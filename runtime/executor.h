@@ -16,8 +16,9 @@ namespace ocellus {
 // What an executor needs of its arena, in bytes.
 struct ArenaUse {
   std::size_t activation_bytes = 0;  // as the model's memory plan says
-  std::size_t scratch_bytes = 0;     // the backend's, for its greediest op
-  std::size_t packed_bytes = 0;      // weights rearranged for the backend
+  // The backend's, for its greediest op; 0 if the plan has room for all.
+  std::size_t scratch_bytes = 0;
+  std::size_t packed_bytes = 0;  // weights rearranged for the backend
 
   // Each part rounded up to Executor::kArenaAlignment.
   std::size_t total_bytes() const;
@@ -141,7 +142,7 @@ class Executor {
   const Model* model_ = nullptr;
   const Backend* backend_ = nullptr;
   std::byte* arena_ = nullptr;
-  std::byte* scratch_ = nullptr;
+  std::byte* scratch_ = nullptr;  // null: where the plan says
   OpWeights* weights_ = nullptr;  // per op
   int32_t rows_fed_ = 0;          // of the image
   int32_t tile_rows_done_ = 0;    // of the stage that reads the image

@@ -434,6 +434,7 @@ class Validator {
         !Fits(op.requant_offset, channels * sizeof(float), alignof(float))) {
       return Status::kMalformed;
     }
+    if (!ScratchIsSound(op, input, output)) return Status::kMalformed;
     if (const Status status = CheckPlacement(op, input, output, depthwise);
         status != Status::kOk) {
       return status;
@@ -471,6 +472,19 @@ class Validator {
            kernels::PairsAreExact(reinterpret_cast<const uint16_t*>(
                                       blob_.data() + op.weights_offset),
                                   static_cast<int32_t>(depth), channels);
+  }
+
+  // Planned scratch lies in the arena, beside what the op reads and writes.
+  bool ScratchIsSound(const OpRecord& op, const TensorRecord& input,
+                      const TensorRecord& output) const {
+    const ByteRange scratch = {op.scratch_offset,
+                               uint64_t{op.scratch_offset} + op.scratch_bytes};
+    const ByteRange ring = {op.ring_offset,
+                            uint64_t{op.ring_offset} + op.ring_bytes};
+    return op.scratch_offset % format::kArenaAlignment == 0 &&
+           scratch.end <= header_->arena_bytes &&
+           !scratch.Overlaps(RangeOf(input)) &&
+           !scratch.Overlaps(RangeOf(output)) && !scratch.Overlaps(ring);
   }
 
   Status CheckPlacement(const OpRecord& op, const TensorRecord& input,

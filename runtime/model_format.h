@@ -182,7 +182,9 @@ struct OpRecord {
   uint16_t output_tiling;
   uint8_t variant;  // of kPool and kConcat, see OpKind
   uint8_t reserved1;
-  uint32_t reserved2[2];  // zero
+  // Scratch for the kernel, planned for one backend. 0 bytes: none planned.
+  uint32_t scratch_offset;
+  uint32_t scratch_bytes;
 };
 static_assert(sizeof(OpRecord) == 64);
 

@@ -179,6 +179,8 @@ std::vector<uint8_t> PackModel(const Graph& graph,
     record.activation_max = values.activation_max;
     record.ring_offset = plan.rings[i].offset;
     record.ring_bytes = plan.rings[i].bytes;
+    record.scratch_offset = plan.scratch[i].offset;
+    record.scratch_bytes = plan.scratch[i].bytes;
     record.add_multiplier = values.add_multiplier;
     record.add_multiplier2 = values.add_multiplier2;
     record.add_shift = values.add_shift;

@@ -8,13 +8,14 @@
 #include <string>
 
 #include "detector/compile_error.h"
+#include "detector/plan/scratch.h"
 
 namespace ocellus {
 namespace {
 
 using format::OpKind;
 
-constexpr int32_t kPlacementTries = 2000;
+constexpr int32_t kPlacementTries = 4000;
 
 uint32_t Aligned(int64_t bytes) {
   constexpr int64_t kMask = format::kArenaAlignment - 1;
@@ -160,16 +161,31 @@ struct Groups {
   std::vector<Group> groups;
   std::vector<int32_t> of_tensor;
   std::vector<int32_t> of_ring;  // by op, kNone where there is none
+  std::vector<int32_t> of_scratch;
 };
+
+// What the kernel of an op takes for its largest run.
+int64_t OpScratchBytes(const Schedule& schedule, int32_t op_index,
+                       bool overwrites_input, const Backend* backend) {
+  const Graph& graph = schedule.graph;
+  const GraphOp& op = graph.ops[op_index];
+  if (const Stage* stage = schedule.StageOf(op_index); stage != nullptr) {
+    return ScratchInStage(graph, op, *stage, backend);
+  }
+  const Shape out = graph.shape(op.output);
+  return ScratchBytes(graph, op, overwrites_input ? 1 : out.h, out.w, backend);
+}
 
 // Gives elementwise ops their place over an input: this may enlarge the input's
 // ring to that of the output, hence `schedule` changes.
-Groups BuildGroups(const std::set<int32_t>& in_place_ops, Schedule* schedule) {
+Groups BuildGroups(const std::set<int32_t>& in_place_ops,
+                   const Backend* backend, Schedule* schedule) {
   const Graph& graph = schedule->graph;
   const std::vector<Lifetime>& lifetimes = schedule->lifetimes;
   Groups result;
   result.of_tensor.assign(graph.tensors.size(), kNone);
   result.of_ring.assign(graph.ops.size(), kNone);
+  result.of_scratch.assign(graph.ops.size(), kNone);
   const auto add_group = [&] {
     result.groups.emplace_back();
     return static_cast<int32_t>(result.groups.size()) - 1;
@@ -220,6 +236,11 @@ Groups BuildGroups(const std::set<int32_t>& in_place_ops, Schedule* schedule) {
       result.groups.back().Cover({i, i}, Aligned(RingBytes(graph, op)));
     }
     join(op.output, over == kNone ? add_group() : result.of_tensor[over]);
+    const int64_t scratch =
+        OpScratchBytes(*schedule, i, in_place_ops.contains(i), backend);
+    if (scratch == 0) continue;
+    result.of_scratch[i] = add_group();
+    result.groups.back().Cover({i, i}, Aligned(scratch));
   }
   return result;
 }
@@ -312,9 +333,20 @@ uint32_t PlaceWell(const std::vector<Group>& groups, uint32_t lower_bound,
   std::vector<uint32_t> trial_offsets(groups.size());
   for (int32_t i = 0; i < kPlacementTries && best > lower_bound; ++i) {
     std::vector<int32_t> trial = order;
-    const std::size_t from = random() % trial.size();
     const std::size_t to = random() % trial.size();
-    std::swap(trial[from], trial[to]);
+    if (i % 2 == 0) {
+      std::swap(trial[random() % trial.size()], trial[to]);
+    } else {
+      // One that reaches the arena's end goes to an earlier place.
+      const auto top =
+          std::find_if(trial.begin(), trial.end(), [&](int32_t group) {
+            return (*offsets)[group] + largest(group) == best;
+          });
+      const int32_t group = *top;
+      const auto at = static_cast<std::size_t>(top - trial.begin());
+      trial.erase(top);
+      trial.insert(trial.begin() + std::min(at, to), group);
+    }
     const uint32_t arena = Place(groups, trial, &trial_offsets);
     if (arena > best) continue;
     best = arena;
@@ -333,14 +365,14 @@ struct Layout {
   uint32_t peak_bytes = 0;
 
   Layout(const Graph& graph, const std::vector<Stage>& stages,
-         bool overwrite_everywhere)
+         bool overwrite_everywhere, const Backend* backend)
       : schedule(graph, stages) {
     std::set<int32_t> in_place_ops;
     // Overwriting inputs costs time: it is done where the peak is, until that
     // no longer helps.
     for (bool changed = true; changed;) {
       changed = false;
-      groups = BuildGroups(in_place_ops, &schedule);
+      groups = BuildGroups(in_place_ops, backend, &schedule);
       live_bytes = LiveBytes(groups, graph.ops.size());
       peak_bytes = *std::max_element(live_bytes.begin(), live_bytes.end());
       for (int32_t i = 0; i < static_cast<int32_t>(graph.ops.size()); ++i) {
@@ -360,12 +392,14 @@ struct Layout {
 }  // namespace
 
 std::vector<uint32_t> LeastLiveBytes(const Graph& graph,
-                                     const std::vector<Stage>& stages) {
-  return Layout(graph, stages, true).live_bytes;
+                                     const std::vector<Stage>& stages,
+                                     const Backend* backend) {
+  return Layout(graph, stages, true, backend).live_bytes;
 }
 
-MemoryPlan PlanMemory(const Graph& graph, std::vector<Stage> stages) {
-  const Layout layout(graph, stages, false);
+MemoryPlan PlanMemory(const Graph& graph, std::vector<Stage> stages,
+                      const Backend* backend) {
+  const Layout layout(graph, stages, false, backend);
   const Groups& groups = layout.groups;
   MemoryPlan plan;
   plan.held = layout.schedule.held;
@@ -376,12 +410,18 @@ MemoryPlan PlanMemory(const Graph& graph, std::vector<Stage> stages) {
   for (const int32_t group : groups.of_tensor) {
     plan.tensor_offsets.push_back(offsets[group]);
   }
+  const auto memory_of = [&](int32_t group) {
+    return group == kNone
+               ? OpMemory()
+               : OpMemory{offsets[group], groups.groups[group].sizes.front()};
+  };
   for (std::size_t i = 0; i < graph.ops.size(); ++i) {
-    const int32_t ring = groups.of_ring[i];
-    plan.rings.push_back(
-        ring == kNone ? RowRing{}
-                      : RowRing{offsets[ring], static_cast<uint32_t>(RingBytes(
-                                                   graph, graph.ops[i]))});
+    plan.rings.push_back(memory_of(groups.of_ring[i]));
+    if (plan.rings.back().bytes != 0) {
+      plan.rings.back().bytes =
+          static_cast<uint32_t>(RingBytes(graph, graph.ops[i]));
+    }
+    plan.scratch.push_back(memory_of(groups.of_scratch[i]));
   }
   plan.stages = std::move(stages);
   return plan;

@@ -6,13 +6,14 @@
 
 #include "detector/graph/graph.h"
 #include "detector/plan/tiling.h"
+#include "runtime/kernels/backend.h"
 
 namespace ocellus {
 
-// The rows that an op overwriting its own input keeps, see OpRecord.
-struct RowRing {
+// Bytes of the arena that one op uses while it runs.
+struct OpMemory {
   uint32_t offset = 0;
-  uint32_t bytes = 0;  // 0: the op does not overwrite its input
+  uint32_t bytes = 0;
 };
 
 // The part of a tensor that the arena holds at a time.
@@ -26,9 +27,12 @@ struct HeldPart {
 struct MemoryPlan {
   std::vector<Stage> stages;  // in order, apart
   std::vector<uint32_t> tensor_offsets;
-  std::vector<HeldPart> held;        // by tensor
-  std::vector<RowRing> rings;        // by op
-  std::vector<uint32_t> live_bytes;  // by op: sum of what is live, rings too
+  std::vector<HeldPart> held;  // by tensor
+  // By op: the rows that it keeps to overwrite its own input, and scratch of
+  // its kernel; no bytes where there is none. See OpRecord.
+  std::vector<OpMemory> rings;
+  std::vector<OpMemory> scratch;
+  std::vector<uint32_t> live_bytes;  // by op: sum of what is live, all counted
   uint32_t arena_bytes = 0;          // end of the highest tensor
   uint32_t lower_bound_bytes = 0;    // the largest of live_bytes
 };
@@ -44,15 +48,21 @@ struct MemoryPlan {
 // form one group at one offset, whose size changes over time.
 //
 // Offsets come from placing groups one by one, each as low as it fits, in the
-// order that gave the smallest arena: largest first, then random exchanges
-// from a fixed seed, until the lower bound is reached or the tries are spent.
-// Sizes are multiples of format::kArenaAlignment.
-MemoryPlan PlanMemory(const Graph& graph, std::vector<Stage> stages = {});
+// order that gave the smallest arena: largest first, then random exchanges,
+// and what reaches highest sooner, from a fixed seed, until the lower bound is
+// reached or the tries are spent. Sizes are multiples of
+// format::kArenaAlignment.
+//
+//   backend  whose kernels find their scratch in the arena, where it fits
+//            beside what is live; null: scratch is not planned
+MemoryPlan PlanMemory(const Graph& graph, std::vector<Stage> stages = {},
+                      const Backend* backend = nullptr);
 
 // MemoryPlan::live_bytes alone, without placing anything. Depthwise
 // convolutions write over their inputs wherever that saves memory, not only at
 // the peak: this is the least that each op can do with.
 std::vector<uint32_t> LeastLiveBytes(const Graph& graph,
-                                     const std::vector<Stage>& stages);
+                                     const std::vector<Stage>& stages,
+                                     const Backend* backend = nullptr);
 
 }  // namespace ocellus

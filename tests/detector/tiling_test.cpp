@@ -126,13 +126,17 @@ Case MakeCase(const NetworkDescription& network, uint32_t seed) {
 
 // Runs a case under a plan and compares the network's outputs.
 void ExpectSameBytes(const Case& made, const std::vector<Stage>& stages,
-                     const Backend& backend, bool feed_rows) {
-  const MemoryPlan plan = PlanMemory(made.graph, stages);
+                     const Backend& backend, bool feed_rows,
+                     bool plan_scratch = false) {
+  const MemoryPlan plan =
+      PlanMemory(made.graph, stages, plan_scratch ? &backend : nullptr);
   std::vector<uint8_t> blob;
   ASSERT_NO_THROW(blob = PackModel(made.graph, made.quantized, plan));
   Model model;
   ASSERT_EQ(Model::Parse(blob, &model), Status::kOk);
-  AlignedArena arena(Executor::MeasureArena(model, backend).total_bytes());
+  const ArenaUse use = Executor::MeasureArena(model, backend);
+  ASSERT_TRUE(!plan_scratch || use.scratch_bytes == 0);
+  AlignedArena arena(use.total_bytes());
   // What a plan forgets to write must not be right by chance.
   std::memset(arena.span().data(), 0x77, arena.span().size());
   Executor executor;
@@ -181,9 +185,11 @@ TEST(Tiling, OfRandomNetworksGivesTheWholeImagesBytes) {
       }
       SCOPED_TRACE("seed " + std::to_string(seed) + " plan " +
                    std::to_string(i) + text);
-      ExpectSameBytes(made, stages,
-                      random.In(0, 1) == 0 ? ReferenceBackend() : HostBackend(),
-                      feed == ImageFeed::kRows || random.In(0, 1) == 0);
+      ExpectSameBytes(
+          made, stages,
+          *random.Of({&ReferenceBackend(), &HostBackend(), &CortexM7Backend()}),
+          feed == ImageFeed::kRows || random.In(0, 1) == 0,
+          random.In(0, 1) == 0);
       if (HasFatalFailure()) return;
     }
   }

@@ -290,6 +290,28 @@ TEST(Model, RefusesContradictingAdditionsAndResizes) {
       Status::kMalformed);
 }
 
+TEST(Model, RefusesScratchOutsideTheArenaOrOverData) {
+  const std::vector<std::function<void(OpRecord*)>> changes = {
+      [](OpRecord* op) { op->scratch_bytes = 0x7FFFFFFF; },
+      [](OpRecord* op) { op->scratch_offset = 0xFFFFFFF0; },
+      [](OpRecord* op) { op->scratch_offset = 8; },
+      [](OpRecord* op) {
+        op->scratch_offset = 0xFFFFFFF0;
+        op->scratch_bytes = 0xFFFFFFFF;
+      },
+  };
+  for (std::size_t i = 0; i < changes.size(); ++i) {
+    EXPECT_EQ(ParseWithOp(OpKind::kConv2d, changes[i]), Status::kMalformed)
+        << "change " << i;
+  }
+  // The whole arena holds the op's own input and output.
+  EXPECT_EQ(ParseChanged([](std::vector<uint8_t>* blob, Header* header) {
+              reinterpret_cast<OpRecord*>(blob->data() + header->ops.offset)
+                  ->scratch_bytes = header->arena_bytes;
+            }),
+            Status::kMalformed);
+}
+
 // What Parse() accepts must run without a read or write out of bounds,
 // whatever it computes: ASan and UBSan judge.
 void ExpectToRunWhateverIsAccepted(const std::vector<uint8_t>& sound_blob,
