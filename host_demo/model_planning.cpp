@@ -5,7 +5,6 @@
 #include <cstdio>
 #include <cstdlib>
 #include <limits>
-#include <optional>
 #include <vector>
 
 #include "detector/pack/pack_model.h"
@@ -61,36 +60,64 @@ uint32_t ParseBytes(const std::string& text) {
   return static_cast<uint32_t>(bytes);
 }
 
+namespace {
+
+// A budget may be met with tiles as well, up to this many a side.
+constexpr int32_t kBudgetTiles = 4;
+
+// Plans have room for the scratch of the board's kernels. The host's take
+// theirs beside the arena.
+const Backend& PlannedBackend() { return CortexM7Backend(); }
+
+uint32_t ArenaBytes(const Graph& graph, const PlanCandidate& plan) {
+  return PlanMemory(graph, plan.stages, &PlannedBackend()).arena_bytes;
+}
+
+// Why no plan fits, by how much, and what would.
+Failure NoPlanFits(const Graph& graph, const PlanOptions& options,
+                   uint32_t budget, const PlanCandidate& smallest) {
+  const uint32_t least = ArenaBytes(graph, smallest);
+  std::string text = "no plan of " + graph.name + " fits " +
+                     GroupedText(budget) + " bytes: the smallest takes " +
+                     GroupedText(least) + ", " + GroupedText(least - budget) +
+                     " more";
+  if (options.rows_fed) return Failure(text);
+  const auto fed =
+      FindPlans(graph, ImageFeed::kRows, kBudgetTiles, &PlannedBackend());
+  if (!fed.empty()) {
+    text += "; with --rows-fed it takes " +
+            GroupedText(ArenaBytes(graph, fed.front()));
+  }
+  return Failure(text);
+}
+
+}  // namespace
+
 PlanCandidate FindPlan(const Graph& graph, const PlanOptions& options) {
   const uint32_t budget =
       options.budget.empty() ? 0 : ParseBytes(options.budget);
-  if (options.layer_by_layer) return LayerByLayer(graph);
+  if (options.layer_by_layer) return LayerByLayer(graph, &PlannedBackend());
   const std::vector<PlanCandidate> plans =
-      FindPlans(graph, options.rows_fed ? ImageFeed::kRows : ImageFeed::kWhole);
+      FindPlans(graph, options.rows_fed ? ImageFeed::kRows : ImageFeed::kWhole,
+                budget == 0 ? kDefaultTiles : kBudgetTiles, &PlannedBackend());
   if (plans.empty()) {
     throw Failure(graph.name + ": no plan found for this network");
   }
-  const std::optional<PlanCandidate> plan = ChoosePlan(plans, budget);
-  if (plan &&
-      (budget == 0 || PlanMemory(graph, plan->stages).arena_bytes <= budget)) {
-    return *plan;
+  if (budget == 0) return plans.back();
+  // MACs fall along the front. What is live may fit where its placement does
+  // not, so the placement decides.
+  for (auto plan = plans.rbegin(); plan != plans.rend(); ++plan) {
+    if (plan->peak_bytes <= budget && ArenaBytes(graph, *plan) <= budget) {
+      return *plan;
+    }
   }
-  if (plan) {
-    throw Failure(graph.name + ": what is live fits " + GroupedText(budget) +
-                  " bytes, but its placement needs " +
-                  GroupedText(PlanMemory(graph, plan->stages).arena_bytes));
-  }
-  const uint32_t least = plans.front().peak_bytes;
-  throw Failure("no plan of " + graph.name + " fits " + GroupedText(budget) +
-                " bytes: the smallest needs " + GroupedText(least) + ", " +
-                GroupedText(least - budget) + " more" +
-                (options.rows_fed ? "" : " (--rows-fed needs less)"));
+  throw NoPlanFits(graph, options, budget, plans.front());
 }
 
 void WriteModel(const std::string& path, const Graph& graph,
                 const QuantizedGraph& quantized, const PlanCandidate& plan,
                 Target target) {
-  const MemoryPlan memory = PlanMemory(graph, plan.stages);
+  const MemoryPlan memory = PlanMemory(graph, plan.stages, &PlannedBackend());
   const std::vector<uint8_t> blob = PackModel(graph, quantized, memory, target);
   WriteFile(path, {reinterpret_cast<const char*>(blob.data()), blob.size()});
   const int64_t plain_macs = LayerByLayer(graph).macs;

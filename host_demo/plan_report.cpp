@@ -34,7 +34,7 @@ PlanColumn MakeColumn(const Graph& graph, std::string title,
                       PlanCandidate plan) {
   PlanColumn column;
   column.title = std::move(title);
-  column.live_bytes = LeastLiveBytes(graph, plan.stages);
+  column.live_bytes = LeastLiveBytes(graph, plan.stages, &CortexM7Backend());
   column.paper_peak_bytes = PaperPeakBytes(graph, plan.stages);
   column.plan = std::move(plan);
   return column;
@@ -72,8 +72,8 @@ PlanReport ReportPlans(const Graph& graph) {
   PlanReport report;
   report.receptive_fields = ReceptiveFields(graph);
   report.patch_halos.assign(graph.ops.size(), kNone);
-  report.columns.push_back(
-      MakeColumn(graph, "layer by layer", LayerByLayer(graph)));
+  report.columns.push_back(MakeColumn(graph, "layer by layer",
+                                      LayerByLayer(graph, &CortexM7Backend())));
   report.patch_stage_end = PaperStageEnd(graph);
   if (report.patch_stage_end > 0) {
     const std::vector<Keep> keep(graph.tensors.size(), Keep::kNothing);
@@ -83,15 +83,17 @@ PlanReport ReportPlans(const Graph& graph) {
                                    ImageFeed::kWhole)};
     report.patch_halos = PatchHalos(graph, patches.stages[0]);
     patches.macs = MacsUnder(graph, patches.stages);
-    const auto live = LeastLiveBytes(graph, patches.stages);
+    const auto live = LeastLiveBytes(graph, patches.stages, &CortexM7Backend());
     patches.peak_bytes = *std::max_element(live.begin(), live.end());
     report.columns.push_back(
         MakeColumn(graph, "4x4 patches", std::move(patches)));
     report.paper_patches =
         CountPaperPatches(graph, report.patch_stage_end, kPaperPatches);
   }
-  report.front_whole = FindPlans(graph, ImageFeed::kWhole);
-  report.front_rows = FindPlans(graph, ImageFeed::kRows);
+  report.front_whole =
+      FindPlans(graph, ImageFeed::kWhole, kPaperPatches, &CortexM7Backend());
+  report.front_rows =
+      FindPlans(graph, ImageFeed::kRows, kPaperPatches, &CortexM7Backend());
   if (!report.front_whole.empty()) {
     report.columns.push_back(
         MakeColumn(graph, "stream, whole image", report.front_whole.back()));
@@ -157,7 +159,9 @@ void PrintPlanReport(const Graph& graph, const PlanReport& report) {
   }
   std::printf(
       "\nfield: image pixels that one output pixel sees; halo: rows that "
-      "neighbouring 4x4\npatches both compute.\n");
+      "neighbouring 4x4\npatches both compute. SRAM counts the image, rings "
+      "and the Cortex-M7 kernels'\n"
+      "scratch; MCUNetV2 counts activations alone.\n");
   PrintFront("front of plans, whole image in the arena:", report.front_whole,
              layers);
   PrintFront("front of plans, image fed by rows:", report.front_rows, layers);

@@ -104,7 +104,7 @@ PoolParams PoolingParams(const Model& model, const OpRecord& op) {
 int32_t LargestComputed(std::span<const RangeRecord> ranges) {
   int32_t largest = 0;
   for (const RangeRecord& range : ranges) {
-    largest = std::max(largest, range.end - range.compute);
+    largest = std::max<int32_t>(largest, range.end - range.compute);
   }
   return largest;
 }

@@ -4,108 +4,183 @@
 #include <algorithm>
 #include <limits>
 #include <map>
-#include <set>
+#include <utility>
+
+#include "detector/plan/stage_search.h"
 
 namespace ocellus {
 namespace {
 
 using format::OpKind;
 
-constexpr uint32_t kImpossible = std::numeric_limits<uint32_t>::max();
+// A stage may cost a quarter of the network's MACs more.
+constexpr int64_t kMacsShare = 4;
+
+constexpr int64_t kImpossible = std::numeric_limits<int64_t>::max();
 
 int32_t OpCount(const Graph& graph) {
   return static_cast<int32_t>(graph.ops.size());
 }
 
-uint32_t PeakOfOps(const std::vector<uint32_t>& live, int32_t first_op,
-                   int32_t end_op) {
-  return *std::max_element(live.begin() + first_op, live.begin() + end_op);
-}
-
-// The ways to divide a network into row streams and single ops, and what each
-// part needs. A part's need does not depend on how the rest is divided: what
-// crosses its ends is held whole either way.
-class StreamDivision {
+// The ways to divide a network into stages and single ops. What a part needs
+// does not depend on how the rest is divided: what crosses its ends is held
+// whole either way. So the best division is a shortest path from the first op
+// to behind the last.
+class Division {
  public:
-  StreamDivision(const Graph& graph, ImageFeed feed)
-      : graph_(graph), feed_(feed), op_count_(OpCount(graph)) {
-    const std::vector<uint32_t> alone = LeastLiveBytes(graph, {});
-    need_.assign(op_count_, std::vector<uint32_t>(op_count_ + 1, kImpossible));
-    for (int32_t first = 0; first < op_count_; ++first) {
-      const bool fed = first == 0 && feed == ImageFeed::kRows;
-      if (!fed) need_[first][first + 1] = alone[first];
-      // Streaming one op alone saves nothing, unless it reads fed rows.
-      for (int32_t end = fed ? first + 1 : first + 2;
-           end <= op_count_ && CanBeStage(graph, first, end); ++end) {
-        need_[first][end] =
-            PeakOfOps(LeastLiveBytes(graph, {Stream(first, end)}), first, end);
-      }
-    }
-    least_from_.assign(op_count_ + 1, 0);
-    for (int32_t first = op_count_ - 1; first >= 0; --first) {
-      least_from_[first] = kImpossible;
-      for (int32_t end = first + 1; end <= op_count_; ++end) {
-        least_from_[first] = std::min(
-            least_from_[first], std::max(need_[first][end], least_from_[end]));
-      }
+  Division(const Graph& graph, ImageFeed feed, int32_t max_tiles,
+           const Backend* backend)
+      : graph_(graph),
+        feed_(feed),
+        max_tiles_(max_tiles),
+        backend_(backend),
+        op_count_(OpCount(graph)),
+        alone_(LeastLiveBytes(graph, {}, backend)),
+        stages_(op_count_) {}
+
+  // Finds the stages in which nothing is computed twice.
+  void FindStreams() {
+    for (int32_t end = 1; end <= op_count_; ++end) {
+      Add(SearchStages(graph_, end, feed_, {max_tiles_, 0, {}}, backend_));
     }
   }
 
-  // The least peak of ops [first_op, end).
-  uint32_t LeastFrom(int32_t first_op) const { return least_from_[first_op]; }
+  // Adds stages that need at most `max_bytes` and `max_macs` more, as far as
+  // they need less than the streams found that run the same ops.
+  void AddStages(int64_t max_bytes, int64_t max_macs) {
+    const Division streams = *this;
+    for (int32_t end = 1; end <= op_count_; ++end) {
+      StageLimits limits = {max_tiles_, max_macs, {}};
+      for (const int64_t peak : streams.LeastPeaks(end)) {
+        limits.max_bytes.push_back(std::min(peak - 1, max_bytes));
+      }
+      Add(SearchStages(graph_, end, feed_, limits, backend_));
+    }
+  }
 
-  // Stages over ops [first_op, end) that need at most `peak` bytes, with as few
-  // ops in stages as can be: an op outside runs fastest.
-  std::vector<Stage> Divide(int32_t first_op, uint32_t peak) const {
-    std::vector<int32_t> staged(op_count_ + 1, 0);
-    std::vector<int32_t> next(op_count_ + 1, op_count_);
-    for (int32_t first = op_count_ - 1; first >= first_op; --first) {
-      staged[first] = std::numeric_limits<int32_t>::max() / 2;
-      for (int32_t end = first + 1; end <= op_count_; ++end) {
-        if (need_[first][end] > peak) continue;
-        const int32_t cost = (end == first + 1 ? 0 : end - first) + staged[end];
-        if (cost < staged[first]) {
-          staged[first] = cost;
-          next[first] = end;
+  // By op: the least peak of any division from there to `end_op`.
+  std::vector<int64_t> LeastPeaks(int32_t end_op) const {
+    std::vector<int64_t> least(end_op + 1, kImpossible);
+    least[end_op] = 0;
+    for (int32_t first = end_op - 1; first >= 0; --first) {
+      if (MayRunAlone(first)) {
+        least[first] = std::max<int64_t>(alone_[first], least[first + 1]);
+      }
+      for (const StageChoice& choice : stages_[first]) {
+        if (choice.end_op > end_op) continue;
+        least[first] = std::min(least[first],
+                                std::max(choice.bytes, least[choice.end_op]));
+      }
+    }
+    return least;
+  }
+  int64_t LeastPeak() const { return LeastPeaks(op_count_).front(); }
+
+  // The division with the fewest MACs that needs at most `peak` bytes, and
+  // among those one with as few ops in stages as can be: an op outside runs
+  // fastest. Nothing if none does.
+  std::optional<PlanCandidate> FewestMacs(int64_t peak) const {
+    struct Way {
+      int64_t macs = 0;
+      int64_t staged = 0;
+      const StageChoice* stage = nullptr;  // null: the op runs alone
+      bool exists = false;
+    };
+    std::vector<Way> ways(op_count_ + 1);
+    ways[op_count_].exists = true;
+    for (int32_t first = op_count_ - 1; first >= 0; --first) {
+      Way& best = ways[first];
+      const auto consider = [&](int64_t bytes, int64_t macs, int64_t staged,
+                                int32_t end, const StageChoice* stage) {
+        if (bytes > peak || !ways[end].exists) return;
+        const Way way = {macs + ways[end].macs, staged + ways[end].staged,
+                         stage, true};
+        if (!best.exists || std::pair(way.macs, way.staged) <
+                                std::pair(best.macs, best.staged)) {
+          best = way;
         }
+      };
+      if (MayRunAlone(first)) consider(alone_[first], 0, 0, first + 1, nullptr);
+      for (const StageChoice& choice : stages_[first]) {
+        consider(choice.bytes, choice.macs, choice.end_op - first,
+                 choice.end_op, &choice);
       }
     }
-    std::vector<Stage> stages;
-    for (int32_t first = first_op; first < op_count_; first = next[first]) {
-      const bool fed = first == 0 && feed_ == ImageFeed::kRows;
-      if (fed || next[first] > first + 1) {
-        stages.push_back(Stream(first, next[first]));
+    if (!ways[0].exists) return std::nullopt;
+    PlanCandidate plan;
+    int64_t needed = 0;
+    for (int32_t first = 0; first < op_count_;) {
+      const StageChoice* stage = ways[first].stage;
+      needed = std::max(
+          needed, stage == nullptr ? int64_t{alone_[first]} : stage->bytes);
+      if (stage != nullptr) {
+        plan.stages.push_back(BuildStage(graph_, *stage, feed_));
+        if (!plan.description.empty()) plan.description += ", ";
+        plan.description += Describe(*stage, plan.stages.back());
       }
+      first = stage == nullptr ? first + 1 : stage->end_op;
     }
-    return stages;
+    if (plan.description.empty()) plan.description = "layer by layer";
+    plan.peak_bytes = static_cast<uint32_t>(needed);
+    plan.macs = MacsUnder(graph_, plan.stages);
+    return plan;
   }
 
  private:
-  Stage Stream(int32_t first, int32_t end) const {
-    return StreamRows(graph_, first, end,
-                      first == 0 ? feed_ : ImageFeed::kWhole);
+  void Add(const std::vector<std::vector<StageChoice>>& found) {
+    for (std::size_t first = 0; first < found.size(); ++first) {
+      for (const StageChoice& choice : found[first]) {
+        // Streaming one op alone saves nothing, unless it reads fed rows.
+        if (choice.end_op == choice.first_op + 1 &&
+            MayRunAlone(choice.first_op)) {
+          continue;
+        }
+        stages_[first].push_back(choice);
+      }
+    }
+  }
+
+  bool MayRunAlone(int32_t op) const {
+    return op > 0 || feed_ == ImageFeed::kWhole;
+  }
+
+  std::string Describe(const StageChoice& choice, const Stage& stage) const {
+    std::string text = "stream";
+    if (choice.tile_rows != 0) {
+      text = std::to_string(choice.tile_rows);
+      text += "x";
+      text += std::to_string(choice.tile_columns);
+      text += " tiles";
+    } else if (choice.tile_columns > 1) {
+      text += " in ";
+      text += std::to_string(choice.tile_columns);
+      text += " columns";
+    }
+    text += " ";
+    text += graph_.tensors[graph_.ops[choice.first_op].output].name;
+    text += " to ";
+    text += graph_.tensors[graph_.ops[choice.end_op - 1].output].name;
+    int anew = 0;
+    for (int32_t i = choice.first_op; i < choice.end_op; ++i) {
+      const GraphOp& op = graph_.ops[i];
+      anew += MacsInStage(graph_, stage, i) > graph_.Macs(op) ? 1 : 0;
+    }
+    if (anew > 0) {
+      text += " (";
+      text += std::to_string(anew);
+      text += " anew)";
+    }
+    return text;
   }
 
   const Graph& graph_;
   ImageFeed feed_;
+  int32_t max_tiles_;
+  const Backend* backend_;
   int32_t op_count_;
-  std::vector<std::vector<uint32_t>> need_;  // [first][end]
-  std::vector<uint32_t> least_from_;
+  std::vector<uint32_t> alone_;                   // by op: bytes
+  std::vector<std::vector<StageChoice>> stages_;  // by first op
 };
-
-// Tensors written in ops [0, end_op) of which neighbouring tiles share pixels:
-// a kernel larger than its stride reads them. In order of ops.
-std::vector<int32_t> SharedTensors(const Graph& graph, int32_t end_op) {
-  std::set<int32_t> shared;
-  for (int32_t i = 0; i < end_op; ++i) {
-    const GraphOp& op = graph.ops[i];
-    if (op.has_window() &&
-        (op.kernel_h > op.stride_y || op.kernel_w > op.stride_x)) {
-      shared.insert(op.input);
-    }
-  }
-  return {shared.begin(), shared.end()};
-}
 
 // The fronts's entries among `plans`.
 std::vector<PlanCandidate> KeepFront(std::vector<PlanCandidate> plans) {
@@ -124,23 +199,6 @@ std::vector<PlanCandidate> KeepFront(std::vector<PlanCandidate> plans) {
   return front;
 }
 
-std::string Describe(const Graph& graph, const std::vector<Stage>& stages,
-                     bool first_is_tiled) {
-  if (stages.empty()) return "layer by layer";
-  std::string text;
-  for (std::size_t i = 0; i < stages.size(); ++i) {
-    const Stage& stage = stages[i];
-    if (!text.empty()) text += ", ";
-    text += i == 0 && first_is_tiled
-                ? std::to_string(stage.tile_rows()) + "x" +
-                      std::to_string(stage.tile_columns()) + " tiles "
-                : "stream ";
-    text += graph.tensors[graph.ops[stage.first_op].output].name + " to " +
-            graph.tensors[graph.ops[stage.end_op - 1].output].name;
-  }
-  return text;
-}
-
 }  // namespace
 
 int64_t MacsUnder(const Graph& graph, const std::vector<Stage>& stages) {
@@ -154,62 +212,30 @@ int64_t MacsUnder(const Graph& graph, const std::vector<Stage>& stages) {
   return macs;
 }
 
-PlanCandidate LayerByLayer(const Graph& graph) {
-  const std::vector<uint32_t> live = LeastLiveBytes(graph, {});
+PlanCandidate LayerByLayer(const Graph& graph, const Backend* backend) {
+  const std::vector<uint32_t> live = LeastLiveBytes(graph, {}, backend);
   return {{},
-          Describe(graph, {}, false),
+          "layer by layer",
           *std::max_element(live.begin(), live.end()),
           MacsUnder(graph, {})};
 }
 
 std::vector<PlanCandidate> FindPlans(const Graph& graph, ImageFeed feed,
-                                     int32_t max_tiles) {
+                                     int32_t max_tiles,
+                                     const Backend* backend) {
   std::vector<PlanCandidate> plans;
-  if (feed == ImageFeed::kWhole) plans.push_back(LayerByLayer(graph));
-  const StreamDivision division(graph, feed);
-  const uint32_t least_streamed = division.LeastFrom(0);
-  const auto add = [&](std::vector<Stage> stages, uint32_t peak,
-                       bool first_is_tiled) {
-    PlanCandidate plan;
-    plan.description = Describe(graph, stages, first_is_tiled);
-    plan.macs = MacsUnder(graph, stages);
-    plan.peak_bytes = peak;
-    plan.stages = std::move(stages);
-    plans.push_back(std::move(plan));
-  };
-  if (least_streamed != kImpossible) {
-    add(division.Divide(0, least_streamed), least_streamed, false);
-  }
+  Division division(graph, feed, max_tiles, backend);
+  division.FindStreams();
+  const int64_t least_streamed = division.LeastPeak();
+  if (least_streamed == kImpossible) return plans;
+  plans.push_back(*division.FewestMacs(least_streamed));
 
-  // Patches are worth their MACs only below what streaming needs.
-  for (int32_t end = 1; end <= OpCount(graph) && CanBeStage(graph, 0, end);
-       ++end) {
-    const uint32_t behind = division.LeastFrom(end);
-    if (behind >= least_streamed) continue;
-    const std::vector<int32_t> shared = SharedTensors(graph, end);
-    const Shape out = graph.shape(graph.ops[end - 1].output);
-    for (int32_t rows = 1; rows <= std::min(max_tiles, out.h); ++rows) {
-      for (int32_t columns = 1; columns <= std::min(max_tiles, out.w);
-           ++columns) {
-        for (const Keep early : {Keep::kNothing, Keep::kColumns}) {
-          for (std::size_t from = 0; from <= shared.size(); ++from) {
-            std::vector<Keep> keep(graph.tensors.size(), Keep::kAll);
-            for (std::size_t i = 0; i < from; ++i) keep[shared[i]] = early;
-            std::vector<Stage> stages = {
-                TileByOutput(graph, 0, end, rows, columns, keep, feed)};
-            const uint32_t peak =
-                PeakOfOps(LeastLiveBytes(graph, stages), 0, end);
-            if (std::max(peak, behind) >= least_streamed) continue;
-            const uint32_t whole_peak = std::max(peak, behind);
-            for (Stage& stage : division.Divide(end, whole_peak)) {
-              stages.push_back(std::move(stage));
-            }
-            add(std::move(stages), whole_peak, true);
-          }
-        }
-      }
-    }
-    plans = KeepFront(std::move(plans));
+  // More MACs are worth it only below that.
+  division.AddStages(least_streamed - 1, MacsUnder(graph, {}) / kMacsShare);
+  int64_t peak = least_streamed - 1;
+  while (auto plan = division.FewestMacs(peak)) {
+    peak = int64_t{plan->peak_bytes} - 1;
+    plans.push_back(std::move(*plan));
   }
   return KeepFront(std::move(plans));
 }

@@ -21,19 +21,27 @@ struct PlanCandidate {
   int64_t macs = 0;         // of the whole network
 };
 
+// Streams of whole rows: cutting rows too saves a few percent more memory, but
+// kernels take longer over short pieces.
+inline constexpr int32_t kDefaultTiles = 1;  // a side
+
 // The plans worth having: no other needs both less memory and fewer MACs.
 // Smallest peak first, so that MACs fall along the front; its last entry
 // computes nothing twice.
 //
-// Three kinds of plans are searched. Layer by layer. Streams: the network is
-// divided into row-streaming stages and single ops such that the largest peak
-// of them is least, exactly, as a bottleneck path over all ways to divide it.
-// And patches: a first stage to every op it can end at, cut into every grid up
-// to `max_tiles` a side, with nothing, columns, or all kept by the tensors
-// that tiles share, each kind up to a block from which on all keep everything;
-// what comes behind is streamed.
+// What is searched: every way to divide the network into single ops and
+// stages; of each stage every grid up to `max_tiles` a side, rows one by one
+// besides, and for each of its tensors whether tiles keep it or compute it anew
+// (see SearchStages()). Within that, and while no stage costs over a quarter
+// of the network's MACs more, the front is exact. It is exact about the sum of
+// what is live, which bounds the arena from below; PlanMemory() says how close
+// its placement comes. Not searched are tiles of uneven sizes, other orders of
+// ops, and streams of columns.
+//
+//   backend  whose kernels' scratch counts; null: none
 std::vector<PlanCandidate> FindPlans(const Graph& graph, ImageFeed feed,
-                                     int32_t max_tiles = 8);
+                                     int32_t max_tiles = kDefaultTiles,
+                                     const Backend* backend = nullptr);
 
 // Of FindPlans(): the plan with the fewest MACs whose arena fits `budget`
 // bytes (0: any), and among those the one with the smallest peak. Nothing if
@@ -42,7 +50,8 @@ std::optional<PlanCandidate> ChoosePlan(const std::vector<PlanCandidate>& plans,
                                         uint32_t budget_bytes);
 
 // Layer by layer, the plan without stages.
-PlanCandidate LayerByLayer(const Graph& graph);
+PlanCandidate LayerByLayer(const Graph& graph,
+                           const Backend* backend = nullptr);
 
 // Multiply-accumulate operations of a graph under stages.
 int64_t MacsUnder(const Graph& graph, const std::vector<Stage>& stages);
