@@ -198,7 +198,7 @@ std::vector<uint8_t> Replan(const std::vector<uint8_t>& blob, ImageFeed feed) {
                    PlanMemory(unpacked.graph, plan->stages), Target::kCortexM7);
 }
 
-// Photographs of Debian's opencv-doc, nearest pixels at 224 x 224.
+// Photographs of Debian's opencv-doc, nearest pixels at the model's size.
 std::vector<std::vector<uint8_t>> Photographs(Shape shape) {
   std::vector<std::vector<uint8_t>> images;
   for (const char* name : {"aero1", "baboon", "building", "butterfly", "fruits",
@@ -233,12 +233,13 @@ TEST_F(An500, RunsTheShippedModelWithTheBytesOfTheHost) {
   std::vector<uint8_t> blob = Replan(ReadShippedModel(), ImageFeed::kRows);
   // So low that there are boxes to suppress.
   reinterpret_cast<format::Header*>(blob.data())->score_threshold = 0.05f;
-  const std::vector<std::vector<uint8_t>> images = Photographs({224, 224, 3});
+  Model model;
+  ASSERT_EQ(Model::Parse(blob, &model), Status::kOk);
+  const std::vector<std::vector<uint8_t>> images =
+      Photographs(model.shape(model.header().input));
   if (images.empty()) GTEST_SKIP() << "photographs of opencv-doc missing";
   const Outcome outcome = ExpectSameBytes(blob, images, {"profile"});
   EXPECT_GE(outcome.detections, 8u);
-  Model model;
-  ASSERT_EQ(Model::Parse(blob, &model), Status::kOk);
   const int64_t macs = MacsUnder(UnpackModel(model).graph, {});
   const uint64_t instructions = NumberBehind(outcome.uart, "frame 0: ");
   const double each =
