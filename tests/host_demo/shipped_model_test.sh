@@ -21,5 +21,5 @@ python3 - "$scratch/score.json" <<'END'
 import json, sys
 score = json.load(open(sys.argv[1]))
 assert score["images"] == 300, score["images"]
-assert score["map_11_point"] >= 0.42, score["map_11_point"]
+assert score["map_11_point"] >= 0.52, score["map_11_point"]
 END
