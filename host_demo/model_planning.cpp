@@ -97,13 +97,23 @@ PlanCandidate FindPlan(const Graph& graph, const PlanOptions& options) {
   const uint32_t budget =
       options.budget.empty() ? 0 : ParseBytes(options.budget);
   if (options.layer_by_layer) return LayerByLayer(graph, &PlannedBackend());
-  const std::vector<PlanCandidate> plans =
-      FindPlans(graph, options.rows_fed ? ImageFeed::kRows : ImageFeed::kWhole,
-                budget == 0 ? kDefaultTiles : kBudgetTiles, &PlannedBackend());
-  if (plans.empty()) {
-    throw Failure(graph.name + ": no plan found for this network");
+  const ImageFeed feed =
+      options.rows_fed ? ImageFeed::kRows : ImageFeed::kWhole;
+  const auto find = [&](int32_t tiles) {
+    std::vector<PlanCandidate> plans =
+        FindPlans(graph, feed, tiles, &PlannedBackend());
+    if (plans.empty()) {
+      throw Failure(graph.name + ": no plan found for this network");
+    }
+    return plans;
+  };
+  // The last plan of a front has no MACs too many. Where whole rows fit the
+  // budget so, the long search of tiles could not do better.
+  std::vector<PlanCandidate> plans = find(kDefaultTiles);
+  if (budget == 0 || ArenaBytes(graph, plans.back()) <= budget) {
+    return plans.back();
   }
-  if (budget == 0) return plans.back();
+  plans = find(kBudgetTiles);
   // MACs fall along the front. What is live may fit where its placement does
   // not, so the placement decides.
   for (auto plan = plans.rbegin(); plan != plans.rend(); ++plan) {

@@ -201,7 +201,7 @@ succeeds "$ocellus" detect good.jpg --out out --json rows.jsonl --threshold 0 --
 [ -s rows.jsonl ] && cmp -s layers.jsonl rows.jsonl ||
   complain "a plan changed the detections"
 prints 'front of plans' "$ocellus" inspect tiny.ocellus --plan
-fails 'fits 16 bytes: the smallest needs' "$ocellus" plan tiny.ocellus --budget 16 -o x.ocellus
+fails 'fits 16 bytes: the smallest takes' "$ocellus" plan tiny.ocellus --budget 16 -o x.ocellus
 fails 'budget many: expected a size' "$ocellus" plan tiny.ocellus --budget many -o x.ocellus
 fails 'x.ocellus' "$ocellus" plan tiny.ocellus -o nowhere/x.ocellus
 
