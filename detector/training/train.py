@@ -74,7 +74,7 @@ def parse_arguments(argv=None):
     add('--mosaic', type=float, default=0.5, help='probability')
     add('--plain', type=float, default=0.25,
         help='last part of the epochs without mosaic')
-    add('--quantise', type=int, default=2, help='round as int8 does in this '
+    add('--quantise', type=int, default=0, help='round as int8 does in this '
         'many last epochs')
     add('--freeze', type=int, default=0,
         help='do not train the stem and this many blocks ...')
