@@ -77,7 +77,7 @@ head -c 700 tiny.ocellus >truncated.ocellus
 cp tiny.ocellus version.ocellus
 printf '\x63' | dd of=version.ocellus bs=1 seek=8 conv=notrunc 2>/dev/null
 cp tiny.ocellus changed.ocellus
-printf '\x55' | dd of=changed.ocellus bs=1 seek=120 conv=notrunc 2>/dev/null
+printf '\x55' | dd of=changed.ocellus bs=1 seek=600 conv=notrunc 2>/dev/null
 : >empty.ocellus
 mkdir folder pictures
 
