@@ -240,6 +240,18 @@ class Lowering {
     return {static_cast<int32_t>(rows), dims[dims.size() - 2], dims.back()};
   }
 
+  // Copied, since the verifier lets elements of 8 bytes stand anywhere.
+  static std::vector<int64_t> ZeroPoints(
+      const tflite::Quantization& quantization) {
+    const auto* stored = quantization.zero_point();
+    if (stored == nullptr) return {};
+    std::vector<int64_t> zeros(stored->size());
+    if (!zeros.empty()) {
+      std::memcpy(zeros.data(), stored->Data(), zeros.size() * sizeof(int64_t));
+    }
+    return zeros;
+  }
+
   QuantParams QuantOf(int32_t index) const {
     const auto* quantization = TensorAt(index).quantization();
     const auto* scale =
@@ -248,9 +260,8 @@ class Lowering {
       Fail("tensor " + std::to_string(index) +
            " has no scale: expected a fully int8 model");
     }
-    const auto* zero_point = quantization->zero_point();
-    const int64_t zero =
-        zero_point == nullptr || zero_point->size() == 0 ? 0 : (*zero_point)[0];
+    const std::vector<int64_t> zeros = ZeroPoints(*quantization);
+    const int64_t zero = zeros.empty() ? 0 : zeros[0];
     const float value = (*scale)[0];
     if (!(value > 0.0f) || !std::isfinite(value) || zero < -128 || zero > 255) {
       Fail("tensor " + std::to_string(index) +
@@ -620,10 +631,8 @@ class Lowering {
          scales->size() != static_cast<uint32_t>(outputs))) {
       Fail("expected one weight scale, or one for each output channel");
     }
-    if (quantization->zero_point() != nullptr) {
-      for (const int64_t zero : *quantization->zero_point()) {
-        if (zero != 0) Fail("expected weights with zero point 0");
-      }
+    for (const int64_t zero : ZeroPoints(*quantization)) {
+      if (zero != 0) Fail("expected weights with zero point 0");
     }
     if (values->bias.size() != static_cast<std::size_t>(outputs)) {
       Fail("expected a bias for each output channel");

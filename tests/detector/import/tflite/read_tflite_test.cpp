@@ -186,6 +186,23 @@ std::string ErrorOf(std::span<const uint8_t> file) {
   return "no error";
 }
 
+// Elements of 8 bytes in a file are where its writer, or nobody, put them.
+TEST(ReadTflite, ReadsElementsOfEightBytesAtAnyAddress) {
+  constexpr std::size_t kShift = 4;
+  const TfliteCase made = TfliteCases().front();
+  std::vector<uint8_t> shifted(kShift + made.file.size());
+  std::ranges::copy(made.file, shifted.begin() + kShift);
+  const ImportedModel there =
+      ReadTflite(made.name, std::span(shifted).subspan(kShift));
+  const ImportedModel here = ReadTflite(made.name, made.file);
+  ASSERT_EQ(there.quantized.quant.size(), here.quantized.quant.size());
+  for (std::size_t i = 0; i < here.quantized.quant.size(); ++i) {
+    EXPECT_EQ(there.quantized.quant[i].scale, here.quantized.quant[i].scale);
+    EXPECT_EQ(there.quantized.quant[i].zero_point,
+              here.quantized.quant[i].zero_point);
+  }
+}
+
 TEST(ReadTflite, NamesTheOperatorItDoesNotKnow) {
   tflite::ModelT model;
   const std::vector<uint8_t> original = TfliteCases().front().file;
