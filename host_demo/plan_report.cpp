@@ -52,17 +52,39 @@ std::vector<int32_t> PatchHalos(const Graph& graph, const Stage& stage) {
   return halos;
 }
 
+// Steps of a front that save at least this much of the memory before.
+constexpr double kStepWorthPrinting = 0.02;
+
+// The entries of a front worth reading: its ends, and what saves enough.
+std::vector<PlanCandidate> Thinned(const std::vector<PlanCandidate>& front) {
+  std::vector<PlanCandidate> thinned;
+  for (auto plan = front.rbegin(); plan != front.rend(); ++plan) {
+    if (thinned.empty() || plan + 1 == front.rend() ||
+        plan->peak_bytes <=
+            (1.0 - kStepWorthPrinting) * thinned.back().peak_bytes) {
+      thinned.push_back(*plan);
+    }
+  }
+  std::reverse(thinned.begin(), thinned.end());
+  return thinned;
+}
+
 void PrintFront(const char* title, const std::vector<PlanCandidate>& front,
                 const PlanCandidate& layers) {
   std::printf("\n%s\n", title);
   std::printf("%12s  %9s  %9s  %s\n", "peak bytes", "less", "MACs", "plan");
-  for (const PlanCandidate& plan : front) {
+  const std::vector<PlanCandidate> thinned = Thinned(front);
+  for (const PlanCandidate& plan : thinned) {
     std::printf("%12s  %8.1fx  %+7.2f %%  %s\n",
                 GroupedText(plan.peak_bytes).c_str(),
                 static_cast<double>(layers.peak_bytes) / plan.peak_bytes,
                 100.0 * static_cast<double>(plan.macs - layers.macs) /
                     static_cast<double>(layers.macs),
                 plan.description.c_str());
+  }
+  if (thinned.size() < front.size()) {
+    std::printf("%zu smaller steps between are left out\n",
+                front.size() - thinned.size());
   }
 }
 

@@ -16,6 +16,11 @@ using format::OpKind;
 // A stage may cost a quarter of the network's MACs more.
 constexpr int64_t kMacsShare = 4;
 
+// Of stages that end with one op. Neither the shipped network nor MobileNetV2
+// takes so many; stages that run nearly all of a network with many outputs
+// would take millions.
+constexpr int64_t kMaxLabels = 100'000;
+
 constexpr int64_t kImpossible = std::numeric_limits<int64_t>::max();
 
 int32_t OpCount(const Graph& graph) {
@@ -36,26 +41,67 @@ class Division {
         backend_(backend),
         op_count_(OpCount(graph)),
         alone_(LeastLiveBytes(graph, {}, backend)),
-        stages_(op_count_) {}
+        stages_(op_count_),
+        producer_(graph.tensors.size(), kNone),
+        last_reader_(graph.tensors.size(), kNone) {
+    for (int32_t i = 0; i < op_count_; ++i) {
+      const GraphOp& op = graph.ops[i];
+      producer_[op.output] = i;
+      last_reader_[op.input] = i;
+      if (op.input2 != kNone) last_reader_[op.input2] = i;
+    }
+    for (const GraphLevel& level : graph.levels) {
+      last_reader_[level.class_tensor] = last_reader_[level.box_tensor] =
+          op_count_;
+    }
+  }
 
   // Finds the stages in which nothing is computed twice.
   void FindStreams() {
     for (int32_t end = 1; end <= op_count_; ++end) {
-      Add(SearchStages(graph_, end, feed_, {max_tiles_, 0, {}}, backend_));
+      Add(SearchStages(graph_, end, feed_, {.max_tiles = max_tiles_}, backend_,
+                       &effort_));
     }
   }
 
-  // Adds stages that need at most `max_bytes` and `max_macs` more, as far as
-  // they need less than the streams found that run the same ops.
-  void AddStages(int64_t max_bytes, int64_t max_macs) {
-    const Division streams = *this;
+  // Adds stages of at most `max_tiles` a side that compute something anew, as
+  // far as a plan with them may be better than those that the streams and what
+  // was added before make.
+  void AddStages(int32_t max_tiles, int64_t max_macs, const Division& streams) {
+    const int64_t least = LowerBound();
+    const int64_t most = streams.LeastPeak();
     for (int32_t end = 1; end <= op_count_; ++end) {
-      StageLimits limits = {max_tiles_, max_macs, {}};
-      for (const int64_t peak : streams.LeastPeaks(end)) {
-        limits.max_bytes.push_back(std::min(peak - 1, max_bytes));
+      StageLimits limits = {.max_tiles = max_tiles, .max_macs = max_macs};
+      limits.known = Front();
+      limits.max_labels = kMaxLabels;
+      limits.least_bytes = least;
+      limits.bytes_apart = streams.LeastPeaks(end);
+      for (const int64_t peak : limits.bytes_apart) {
+        // Where streams need less than any plan does, less is of no use.
+        limits.max_bytes.push_back(peak <= least ? -1
+                                                 : std::min(peak, most) - 1);
       }
-      Add(SearchStages(graph_, end, feed_, limits, backend_));
+      Add(SearchStages(graph_, end, feed_, limits, backend_, &effort_));
     }
+  }
+
+  const SearchEffort& effort() const { return effort_; }
+
+  // What no plan needs less than: whole tensors at the ends of its parts.
+  int64_t LowerBound() const {
+    std::vector<int64_t> least(op_count_ + 1, kImpossible);
+    least[op_count_] = 0;
+    for (int32_t first = op_count_ - 1; first >= 0; --first) {
+      if (MayRunAlone(first)) {
+        least[first] = std::max<int64_t>(alone_[first], least[first + 1]);
+      }
+      for (int32_t end = first + 1;
+           end <= op_count_ && CanBeStage(graph_, end - 1, end); ++end) {
+        least[first] = std::min(least[first],
+                                std::max(WholeBytes(first, end), least[end]));
+      }
+    }
+    return least.front();
   }
 
   // By op: the least peak of any division from there to `end_op`.
@@ -76,14 +122,52 @@ class Division {
   }
   int64_t LeastPeak() const { return LeastPeaks(op_count_).front(); }
 
+  // What the divisions cost of which none other needs as little of both.
+  std::vector<PlanCost> Front() const {
+    std::vector<PlanCost> front;
+    int64_t peak = kImpossible;
+    while (const auto parts = FewestMacsWithin(peak)) {
+      PlanCost cost = {PeakOf(*parts), 0};
+      for (const Part& part : *parts) {
+        if (part.stage != nullptr) cost.macs += part.stage->macs;
+      }
+      peak = cost.bytes - 1;
+      front.push_back(cost);
+    }
+    std::reverse(front.begin(), front.end());
+    return front;
+  }
+
   // The division with the fewest MACs that needs at most `peak` bytes, and
   // among those one with as few ops in stages as can be: an op outside runs
   // fastest. Nothing if none does.
   std::optional<PlanCandidate> FewestMacs(int64_t peak) const {
+    const auto parts = FewestMacsWithin(peak);
+    if (!parts.has_value()) return std::nullopt;
+    PlanCandidate plan;
+    for (const Part& part : *parts) {
+      if (part.stage == nullptr) continue;
+      plan.stages.push_back(BuildStage(graph_, *part.stage, feed_));
+      if (!plan.description.empty()) plan.description += ", ";
+      plan.description += Describe(*part.stage, plan.stages.back());
+    }
+    if (plan.description.empty()) plan.description = "layer by layer";
+    plan.peak_bytes = static_cast<uint32_t>(PeakOf(*parts));
+    plan.macs = MacsUnder(graph_, plan.stages);
+    return plan;
+  }
+
+ private:
+  struct Part {
+    int32_t first_op = 0;
+    const StageChoice* stage = nullptr;  // null: the op runs alone
+  };
+
+  std::optional<std::vector<Part>> FewestMacsWithin(int64_t peak) const {
     struct Way {
       int64_t macs = 0;
       int64_t staged = 0;
-      const StageChoice* stage = nullptr;  // null: the op runs alone
+      const StageChoice* stage = nullptr;
       bool exists = false;
     };
     std::vector<Way> ways(op_count_ + 1);
@@ -107,26 +191,41 @@ class Division {
       }
     }
     if (!ways[0].exists) return std::nullopt;
-    PlanCandidate plan;
-    int64_t needed = 0;
+    std::vector<Part> parts;
     for (int32_t first = 0; first < op_count_;) {
-      const StageChoice* stage = ways[first].stage;
-      needed = std::max(
-          needed, stage == nullptr ? int64_t{alone_[first]} : stage->bytes);
-      if (stage != nullptr) {
-        plan.stages.push_back(BuildStage(graph_, *stage, feed_));
-        if (!plan.description.empty()) plan.description += ", ";
-        plan.description += Describe(*stage, plan.stages.back());
-      }
-      first = stage == nullptr ? first + 1 : stage->end_op;
+      parts.push_back({first, ways[first].stage});
+      first = parts.back().stage == nullptr ? first + 1
+                                            : parts.back().stage->end_op;
     }
-    if (plan.description.empty()) plan.description = "layer by layer";
-    plan.peak_bytes = static_cast<uint32_t>(needed);
-    plan.macs = MacsUnder(graph_, plan.stages);
-    return plan;
+    return parts;
   }
 
- private:
+  int64_t PeakOf(const std::vector<Part>& parts) const {
+    int64_t peak = 0;
+    for (const Part& part : parts) {
+      peak =
+          std::max(peak, part.stage == nullptr ? int64_t{alone_[part.first_op]}
+                                               : part.stage->bytes);
+    }
+    return peak;
+  }
+
+  // Bytes of the whole tensors that a stage of ops [first_op, end_op) has at
+  // its ends, or that outlive it. A fed image is none of them.
+  int64_t WholeBytes(int32_t first_op, int32_t end_op) const {
+    int64_t bytes = 0;
+    for (std::size_t t = 0; t < graph_.tensors.size(); ++t) {
+      const auto tensor = static_cast<int32_t>(t);
+      if (tensor == graph_.input && feed_ == ImageFeed::kRows) continue;
+      const bool is_input =
+          producer_[t] < first_op && last_reader_[t] >= first_op;
+      const bool is_output = producer_[t] >= first_op &&
+                             producer_[t] < end_op && last_reader_[t] >= end_op;
+      if (is_input || is_output) bytes += graph_.shape(tensor).elements();
+    }
+    return bytes;
+  }
+
   void Add(const std::vector<std::vector<StageChoice>>& found) {
     for (std::size_t first = 0; first < found.size(); ++first) {
       for (const StageChoice& choice : found[first]) {
@@ -180,6 +279,9 @@ class Division {
   int32_t op_count_;
   std::vector<uint32_t> alone_;                   // by op: bytes
   std::vector<std::vector<StageChoice>> stages_;  // by first op
+  std::vector<int32_t> producer_;                 // by tensor: op
+  std::vector<int32_t> last_reader_;              // by tensor: op
+  SearchEffort effort_;
 };
 
 // The fronts's entries among `plans`.
@@ -221,22 +323,24 @@ PlanCandidate LayerByLayer(const Graph& graph, const Backend* backend) {
 }
 
 std::vector<PlanCandidate> FindPlans(const Graph& graph, ImageFeed feed,
-                                     int32_t max_tiles,
-                                     const Backend* backend) {
+                                     int32_t max_tiles, const Backend* backend,
+                                     SearchEffort* effort) {
   std::vector<PlanCandidate> plans;
   Division division(graph, feed, max_tiles, backend);
   division.FindStreams();
-  const int64_t least_streamed = division.LeastPeak();
-  if (least_streamed == kImpossible) return plans;
-  plans.push_back(*division.FewestMacs(least_streamed));
+  if (division.LeastPeak() == kImpossible) return plans;
 
-  // More MACs are worth it only below that.
-  division.AddStages(least_streamed - 1, MacsUnder(graph, {}) / kMacsShare);
-  int64_t peak = least_streamed - 1;
+  // Whole rows first: what they give spares most of the search of tiles.
+  const Division streams = division;
+  const int64_t max_macs = MacsUnder(graph, {}) / kMacsShare;
+  division.AddStages(1, max_macs, streams);
+  if (max_tiles > 1) division.AddStages(max_tiles, max_macs, streams);
+  int64_t peak = streams.LeastPeak();
   while (auto plan = division.FewestMacs(peak)) {
     peak = int64_t{plan->peak_bytes} - 1;
     plans.push_back(std::move(*plan));
   }
+  if (effort != nullptr) *effort = division.effort();
   return KeepFront(std::move(plans));
 }
 

@@ -8,6 +8,7 @@
 
 #include "detector/graph/graph.h"
 #include "detector/plan/memory_plan.h"
+#include "detector/plan/stage_search.h"
 #include "detector/plan/tiling.h"
 
 namespace ocellus {
@@ -33,15 +34,21 @@ inline constexpr int32_t kDefaultTiles = 1;  // a side
 // stages; of each stage every grid up to `max_tiles` a side, rows one by one
 // besides, and for each of its tensors whether tiles keep it or compute it anew
 // (see SearchStages()). Within that, and while no stage costs over a quarter
-// of the network's MACs more, the front is exact. It is exact about the sum of
-// what is live, which bounds the arena from below; PlanMemory() says how close
-// its placement comes. Not searched are tiles of uneven sizes, other orders of
-// ops, and streams of columns.
+// of the network's MACs more, the front is exact about the sum of what is live,
+// which bounds the arena from below, but for two things that keep planning to
+// seconds: a stage is not followed beyond an op where ending it frees memory
+// and costs no more (StageLimits::bytes_apart; tiles then divide another
+// tensor, so their borders may lie elsewhere), nor where there are over a
+// hundred thousand partial choices to one end (SearchEffort::grids_given_up).
+// PlanMemory() says how close its placement comes. Not searched are tiles of
+// uneven sizes, other orders of ops, and streams of columns.
 //
 //   backend  whose kernels' scratch counts; null: none
+//   effort   what the search took; may be null
 std::vector<PlanCandidate> FindPlans(const Graph& graph, ImageFeed feed,
                                      int32_t max_tiles = kDefaultTiles,
-                                     const Backend* backend = nullptr);
+                                     const Backend* backend = nullptr,
+                                     SearchEffort* effort = nullptr);
 
 // Of FindPlans(): the plan with the fewest MACs whose arena fits `budget`
 // bytes (0: any), and among those the one with the smallest peak. Nothing if

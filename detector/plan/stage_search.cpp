@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <tuple>
+#include <unordered_map>
 
 #include "detector/compile_error.h"
 #include "detector/plan/scratch.h"
@@ -17,6 +18,9 @@ namespace {
 using format::OpKind;
 
 constexpr int64_t kNoLimit = std::numeric_limits<int64_t>::max();
+
+// No grid takes more than its share of StageLimits::max_labels.
+constexpr int64_t kGridsAtLeast = 5;
 
 int64_t Aligned(int64_t bytes) {
   constexpr int64_t kMask = format::kArenaAlignment - 1;
@@ -37,6 +41,7 @@ class AxisMemo {
   AxisMemo(const Graph& graph, AxisTiles tiles)
       : graph_(graph), tiles_(std::move(tiles)) {
     needs_.emplace_back();
+    needs_by_hash_[Hash(needs_.back())].push_back(0);
   }
 
   int32_t AddNeed(int32_t need, int32_t op, int32_t tensor, int32_t ranges) {
@@ -45,9 +50,14 @@ class AxisMemo {
     if (!is_new) return entry->second;
     std::vector<Interval> sum = needs_[need];
     tiles_.AddNeed(graph_, graph_.ops[op], tensor, ranges_[ranges], &sum);
-    const auto same = std::find(needs_.begin(), needs_.end(), sum);
-    entry->second = static_cast<int32_t>(same - needs_.begin());
-    if (same == needs_.end()) needs_.push_back(std::move(sum));
+    std::vector<int32_t>& alike = needs_by_hash_[Hash(sum)];
+    const auto same =
+        std::find_if(alike.begin(), alike.end(),
+                     [&](int32_t other) { return needs_[other] == sum; });
+    if (same != alike.end()) return entry->second = *same;
+    entry->second = static_cast<int32_t>(needs_.size());
+    alike.push_back(entry->second);
+    needs_.push_back(std::move(sum));
     return entry->second;
   }
 
@@ -84,9 +94,21 @@ class AxisMemo {
   }
 
  private:
+  static uint64_t Hash(const std::vector<Interval>& intervals) {
+    uint64_t hash = 1;
+    for (const Interval& interval : intervals) {
+      constexpr uint64_t kOdd = 0x9E3779B97F4A7C15;
+      hash = (hash ^ static_cast<uint32_t>(interval.begin)) * kOdd;
+      hash = (hash ^ static_cast<uint32_t>(interval.end)) * kOdd;
+      hash ^= hash >> 32;
+    }
+    return hash;
+  }
+
   const Graph& graph_;
   AxisTiles tiles_;
   std::vector<std::vector<Interval>> needs_;
+  std::unordered_map<uint64_t, std::vector<int32_t>> needs_by_hash_;
   std::vector<std::vector<TileRange>> ranges_;
   std::vector<Summary> summaries_;
   std::map<std::tuple<int32_t, int32_t, int32_t, int32_t>, int32_t> added_;
@@ -233,27 +255,38 @@ class GridSearch {
  public:
   GridSearch(const Graph& graph, const StageFacts& facts, int32_t end_op,
              ImageFeed feed, const StageLimits& limits, const Backend* backend,
-             AxisMemo* rows, AxisMemo* columns)
+             int64_t max_labels, AxisMemo* rows, AxisMemo* columns)
       : graph_(graph),
         facts_(facts),
         end_op_(end_op),
         feed_(feed),
         limits_(limits),
         backend_(backend),
+        max_labels_(max_labels),
         rows_(*rows),
         columns_(*columns),
-        max_label_bytes_(end_op, kNoLimit) {
-    if (limits.max_bytes.empty()) return;
-    // What a label may need before its inputs are counted, wherever the stage
-    // may yet begin. How much of a fed image is held is not known yet.
+        max_label_bytes_(end_op, kNoLimit),
+        least_inputs_(end_op, 0) {
+    // Both hold wherever the stage may yet begin. How much of a fed image is
+    // held is not known yet.
     int64_t most = -1;
+    int64_t least = kNoLimit;
     for (int32_t first = facts.begin_op; first < end_op; ++first) {
       const bool is_fed = first == 0 && feed == ImageFeed::kRows;
       const int64_t inputs = is_fed ? 0 : facts.boundary[first];
-      most = std::max(most, limits.max_bytes[first] - inputs);
-      max_label_bytes_[first] = most;
+      if (limits.max_bytes.empty()) {
+        least = std::min(least, inputs);
+      } else if (limits.max_bytes[first] >= inputs) {
+        least = std::min(least, inputs);
+        most = std::max(most, limits.max_bytes[first] - inputs);
+      }
+      if (!limits.max_bytes.empty()) max_label_bytes_[first] = most;
+      least_inputs_[first] = least;
     }
   }
+
+  int64_t labels() const { return labels_; }
+  bool gave_up() const { return labels_ > max_labels_; }
 
   // Calls found(first_op, bytes, macs, keep) for all that is left to choose.
   template <typename Found>
@@ -265,6 +298,7 @@ class GridSearch {
       std::map<State, std::vector<Label>> next;
       for (const auto& [state, labels] : states) {
         Decide(op, state, labels, &next);
+        if (labels_ > max_labels_) return;
       }
       states = std::move(next);
       for (const auto& [state, labels] : states) {
@@ -276,6 +310,7 @@ class GridSearch {
           found(op, bytes, label.macs, [&] { return KeepOf(label, op); });
         }
       }
+      if (!limits_.bytes_apart.empty()) DropWhatEndsSooner(op, &states);
     }
   }
 
@@ -292,6 +327,32 @@ class GridSearch {
     }
     keep.resize(end_op_ - first_op, Keep::kAll);
     return keep;
+  }
+
+  // Drops labels of stages that had better end before `op`.
+  void DropWhatEndsSooner(int32_t op,
+                          std::map<State, std::vector<Label>>* states) const {
+    if (op == facts_.begin_op) return;
+    if (max_label_bytes_[op - 1] < 0) return states->clear();
+    for (auto& [state, labels] : *states) {
+      std::erase_if(labels, [&](const Label& label) {
+        const int64_t least = std::max(limits_.least_bytes,
+                                       label.Bytes() + least_inputs_[op - 1]);
+        return label.kept >= facts_.boundary[op] &&
+               limits_.bytes_apart[op] <= least;
+      });
+    }
+    std::erase_if(*states,
+                  [](const auto& entry) { return entry.second.empty(); });
+  }
+
+  // Whether a plan with a stage of this cost may be better than those known.
+  bool MayBeBetter(int64_t bytes, int64_t macs) const {
+    for (const PlanCost& plan : limits_.known) {
+      if (plan.bytes > bytes) break;
+      if (plan.macs <= macs) return false;
+    }
+    return true;
   }
 
   // What is there before the stage and during all of it.
@@ -423,7 +484,12 @@ class GridSearch {
       }
       label.moments.push_back(here);
       MergeAlike(&label.moments);
-      if (label.Bytes() > max_label_bytes_[op_index]) continue;
+      const int64_t label_bytes = label.Bytes();
+      ++labels_;
+      if (label_bytes > max_label_bytes_[op_index] ||
+          !MayBeBetter(label_bytes + least_inputs_[op_index], label.macs)) {
+        continue;
+      }
       const auto dominates = [&](const Label& other) {
         return other.Dominates(label);
       };
@@ -500,9 +566,14 @@ class GridSearch {
   const ImageFeed feed_;
   const StageLimits& limits_;
   const Backend* backend_;
+  const int64_t max_labels_;
   AxisMemo& rows_;
   AxisMemo& columns_;
-  std::vector<int64_t> max_label_bytes_;  // by op
+  // By op that a label has reached: what it may need without its inputs, and
+  // the least that these take.
+  std::vector<int64_t> max_label_bytes_;
+  std::vector<int64_t> least_inputs_;
+  int64_t labels_ = 0;
   std::deque<Decision> decisions_;
 };
 
@@ -523,11 +594,9 @@ Stage BuildStage(const Graph& graph, const StageChoice& choice,
                       choice.tile_columns, keep, stage_feed);
 }
 
-std::vector<std::vector<StageChoice>> SearchStages(const Graph& graph,
-                                                   int32_t end_op,
-                                                   ImageFeed feed,
-                                                   const StageLimits& limits,
-                                                   const Backend* backend) {
+std::vector<std::vector<StageChoice>> SearchStages(
+    const Graph& graph, int32_t end_op, ImageFeed feed,
+    const StageLimits& limits, const Backend* backend, SearchEffort* effort) {
   std::vector<std::vector<StageChoice>> fronts(end_op);
   const StageFacts facts(graph, end_op);
   if (facts.begin_op == end_op) return fronts;
@@ -537,6 +606,7 @@ std::vector<std::vector<StageChoice>> SearchStages(const Graph& graph,
       limits.max_macs > 0 ? std::min(limits.max_tiles, out.h) : 0;
   const int32_t most_columns = std::min(limits.max_tiles, out.w);
 
+  SearchEffort spent;
   std::vector<std::unique_ptr<AxisMemo>> column_memos;
   for (int32_t columns = 1; columns <= most_columns; ++columns) {
     column_memos.push_back(std::make_unique<AxisMemo>(
@@ -548,8 +618,10 @@ std::vector<std::vector<StageChoice>> SearchStages(const Graph& graph,
                          : AxisTiles::EvenShares(Axis::kRows, rows));
     for (int32_t columns = 1; columns <= most_columns; ++columns) {
       if (rows == 1 && columns == 1) continue;  // no tiles
-      GridSearch search(graph, facts, end_op, feed, limits, backend, &row_memo,
-                        column_memos[columns - 1].get());
+      GridSearch search(graph, facts, end_op, feed, limits, backend,
+                        std::min(limits.max_labels / kGridsAtLeast,
+                                 limits.max_labels - spent.labels),
+                        &row_memo, column_memos[columns - 1].get());
       search.Run([&](int32_t first_op, int64_t bytes, int64_t macs,
                      const auto& keep_of) {
         std::vector<StageChoice>& front = fronts[first_op];
@@ -562,7 +634,13 @@ std::vector<std::vector<StageChoice>> SearchStages(const Graph& graph,
         front.push_back(
             {first_op, end_op, rows, columns, keep_of(), bytes, macs});
       });
+      spent.labels += search.labels();
+      if (search.gave_up()) ++spent.grids_given_up;
     }
+  }
+  if (effort != nullptr) {
+    effort->labels += spent.labels;
+    effort->grids_given_up += spent.grids_given_up;
   }
   for (std::vector<StageChoice>& front : fronts) {
     std::sort(front.begin(), front.end(),

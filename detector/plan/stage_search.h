@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "detector/graph/graph.h"
@@ -23,12 +24,36 @@ struct StageChoice {
 
 Stage BuildStage(const Graph& graph, const StageChoice& choice, ImageFeed feed);
 
+// A plan of the whole network, as far as others compare with it.
+struct PlanCost {
+  int64_t bytes = 0;
+  int64_t macs = 0;  // more than layer by layer
+};
+
 // Which stages are worth a look.
 struct StageLimits {
   int32_t max_tiles = 8;  // a side
   int64_t max_macs = 0;   // more than without; 0: nothing is computed twice
   // By first op, at most. Empty: any.
-  std::vector<int64_t> max_bytes;
+  std::vector<int64_t> max_bytes = {};
+  // Plans found so far, by rising bytes and falling MACs: a stage that needs as
+  // much of both as one of these is part of no better plan.
+  std::vector<PlanCost> known = {};
+  // No plan needs fewer bytes.
+  int64_t least_bytes = 0;
+  // By op: what the ops from there to the stage's end need without the stage.
+  // Where that is no more than every plan with the stage needs, and the stage
+  // keeps for later ops what would hold all that they read, it had better end
+  // there. Empty: stages end anywhere.
+  std::vector<int64_t> bytes_apart = {};
+  // After so many partial choices the search gives up; what it has found by
+  // then stays.
+  int64_t max_labels = std::numeric_limits<int64_t>::max();
+};
+
+struct SearchEffort {
+  int64_t labels = 0;          // partial choices looked at
+  int32_t grids_given_up = 0;  // over StageLimits::max_labels
 };
 
 // All stages that end with op end_op - 1, by first op: of each, the choices of
@@ -46,10 +71,10 @@ struct StageLimits {
 // and additions write over an addend where they can.
 //
 //   backend  whose kernels' scratch counts too; null: none
-std::vector<std::vector<StageChoice>> SearchStages(const Graph& graph,
-                                                   int32_t end_op,
-                                                   ImageFeed feed,
-                                                   const StageLimits& limits,
-                                                   const Backend* backend);
+//   effort   is added to; may be null
+std::vector<std::vector<StageChoice>> SearchStages(
+    const Graph& graph, int32_t end_op, ImageFeed feed,
+    const StageLimits& limits, const Backend* backend,
+    SearchEffort* effort = nullptr);
 
 }  // namespace ocellus

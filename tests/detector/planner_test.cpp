@@ -3,9 +3,16 @@
 
 #include <gtest/gtest.h>
 
+#include <fstream>
+#include <iterator>
+#include <string>
+
 #include "detector/backbone/backbone.h"
+#include "detector/graph/build_graph.h"
 #include "detector/graph/graph_builder.h"
 #include "detector/graph/network_description.h"
+#include "detector/import/tflite/read_tflite.h"
+#include "tests/detector/import/tflite/real_model.h"
 
 namespace ocellus {
 namespace {
@@ -99,7 +106,7 @@ TEST(FindPlans, StreamsMobileNetV2BelowThePatchesWithoutMoreMacs) {
   const PlanCandidate& stream = plans.back();
   EXPECT_EQ(stream.macs, layers.macs);
   EXPECT_LE(PaperPeakBytes(graph, stream.stages), 172u * 1024u);
-  EXPECT_LT(stream.peak_bytes, 140'000u);
+  EXPECT_LE(stream.peak_bytes, 123'536u);
   EXPECT_GE(layers.peak_bytes, 8 * stream.peak_bytes);
   // What the bound promises, the arena keeps.
   const MemoryPlan plan = PlanMemory(graph, stream.stages);
@@ -126,6 +133,60 @@ TEST(FindPlans, OrdersTheFrontByMemoryAndMacs) {
   for (const PlanCandidate& plan : plans) {
     EXPECT_EQ(plan.macs, MacsUnder(graph, plan.stages));
   }
+}
+
+// What takes time is the number of partial choices: about a million a second.
+TEST(FindPlans, LooksAtNoMoreChoicesThanSecondsAllow) {
+  const std::string shipped =
+      std::string(OCELLUS_SOURCE_DIR) + "/detector/models/voc_h7.json";
+  for (const Graph& graph :
+       {MobileNetV2(false),
+        BuildGraph(ReadNetworkDescription(shipped), RandomWeights(1))}) {
+    for (const ImageFeed feed : {ImageFeed::kWhole, ImageFeed::kRows}) {
+      SearchEffort effort;
+      ASSERT_FALSE(
+          FindPlans(graph, feed, 4, &CortexM7Backend(), &effort).empty());
+      EXPECT_LT(effort.labels, 1'500'000) << graph.name;
+      EXPECT_EQ(effort.grids_given_up, 0) << graph.name;
+    }
+  }
+}
+
+// A network of many outputs and small tensors, of which nearly all can run in
+// one stage. Whole images need 91,008 bytes, rows in one piece 31,008.
+TEST(FindPlans, LooksAtNoMoreChoicesThanSecondsAllowInAnImportedDetector) {
+  std::ifstream file(RealModelPath(), std::ios::binary);
+  if (!file) GTEST_SKIP() << "no " << RealModelPath();
+  const std::string bytes{std::istreambuf_iterator<char>(file), {}};
+  const Graph graph =
+      ReadTflite("person",
+                 {reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size()})
+          .graph;
+  const Backend& backend = CortexM7Backend();
+  SearchEffort effort;
+  const auto whole = FindPlans(graph, ImageFeed::kWhole, 1, &backend, &effort);
+  ASSERT_FALSE(whole.empty());
+  EXPECT_LT(effort.labels, 100'000);
+  EXPECT_EQ(whole.back().macs, MacsUnder(graph, {}));
+  EXPECT_LE(whole.back().peak_bytes, 91'008u);
+  const auto rows = FindPlans(graph, ImageFeed::kRows, 4, &backend, &effort);
+  ASSERT_FALSE(rows.empty());
+  EXPECT_LT(effort.labels, 4'000'000);
+  EXPECT_LE(rows.back().peak_bytes, 31'008u);
+}
+
+TEST(FindPlans, FindsThePeaksOfTheShippedNetwork) {
+  const Graph graph =
+      BuildGraph(ReadNetworkDescription(std::string(OCELLUS_SOURCE_DIR) +
+                                        "/detector/models/voc_h7.json"),
+                 RandomWeights(1));
+  const auto peak = [&](ImageFeed feed) {
+    return FindPlans(graph, feed, kDefaultTiles, &CortexM7Backend())
+        .back()
+        .peak_bytes;
+  };
+  EXPECT_LE(peak(ImageFeed::kRows), 217'056u);
+  EXPECT_LE(peak(ImageFeed::kWhole), 327'872u);
 }
 
 TEST(ChoosePlan, TakesTheFewestMacsThatFit) {
