@@ -6,8 +6,8 @@
 //
 // Runs random small layers against the reference, then the layers of a table,
 // whose every output row is compared with the reference too, and prints their
-// instructions: a line "NAME instructions macs", and "NAME instructions
-// elements" of an addition.
+// instructions: a line "NAME instructions macs", of kernels without weights
+// "NAME instructions elements".
 #include <algorithm>
 #include <array>
 #include <cstring>
@@ -223,28 +223,99 @@ void RunTable() {
   }
 }
 
-void RunAddition() {
+// Runs run(backend, output) with the kernels for the Cortex-M7, counted, and
+// with the reference, and compares. Inputs end where `free` begins.
+template <typename Run>
+void RunOne(const char* name, Shape shape, int8_t* free, const Run& run) {
+  const auto count = static_cast<std::size_t>(shape.elements());
+  int8_t* expected = free + count;
+  if (expected + count > ArenaBytes() + ArenaRoom().size()) {
+    Fail("too large", name);
+  }
+  Moment moment = Now();
+  run(CortexM7Backend(), Tensor<int8_t>(free, shape));
+  const uint64_t instructions = InstructionsSince(&moment);
+  run(ReferenceBackend(), Tensor<int8_t>(expected, shape));
+  if (std::memcmp(free, expected, count) != 0) {
+    Fail("not the answer of the reference", name);
+  }
+  PrintLine(name, instructions, shape.elements());
+}
+
+void RunElementwise() {
   const Shape shape = {28, 28, 96};
   const auto count = static_cast<std::size_t>(shape.elements());
   int8_t* a = ArenaBytes();
   int8_t* b = a + count;
-  int8_t* fast = b + count;
-  int8_t* expected = fast + count;
+  int8_t* free = b + count;
   memory.random.Fill({a, 2 * count}, -128);
-  const kernels::AddParams params = {.zero_point = 3,
-                                     .zero_point2 = -7,
-                                     .output_zero_point = 11,
-                                     .multiplier = 1100000,
-                                     .multiplier2 = 1500000,
-                                     .shift = 21};
-  Moment moment = Now();
-  CortexM7Backend().add(params, {a, shape}, {b, shape}, {fast, shape});
-  const uint64_t instructions = InstructionsSince(&moment);
-  ReferenceBackend().add(params, {a, shape}, {b, shape}, {expected, shape});
-  if (std::memcmp(fast, expected, count) != 0) {
-    Fail("not the answer of the reference", "add");
-  }
-  PrintLine("add", instructions, shape.elements());
+  RunOne("add", shape, free, [&](const Backend& backend, Tensor<int8_t> out) {
+    backend.add({.zero_point = 3,
+                 .zero_point2 = -7,
+                 .output_zero_point = 11,
+                 .multiplier = 1100000,
+                 .multiplier2 = 1500000,
+                 .shift = 21},
+                {a, shape}, {b, shape}, out);
+  });
+  RunOne("mul", shape, free, [&](const Backend& backend, Tensor<int8_t> out) {
+    backend.mul({.zero_point = 3,
+                 .zero_point2 = -7,
+                 .output_zero_point = 11,
+                 .requant = 0.013f},
+                {a, shape}, {b, shape}, out);
+  });
+  RunOne("lookup", shape, free,
+         [&](const Backend& backend, Tensor<int8_t> out) {
+           backend.lookup(b, {a, shape}, out);
+         });
+}
+
+void RunMoves() {
+  const Shape half = {28, 28, 48};
+  const auto count = static_cast<std::size_t>(half.elements());
+  int8_t* a = ArenaBytes();
+  int8_t* b = a + count;
+  int8_t* free = b + count;
+  memory.random.Fill({a, 2 * count}, -128);
+  RunOne("concat-48-48", {28, 28, 96}, free,
+         [&](const Backend& backend, Tensor<int8_t> out) {
+           backend.concat(format::ConcatAxis::kChannels, {a, half}, {b, half},
+                          out);
+         });
+  RunOne("resize2x2-96", {28, 28, 96}, free,
+         [&](const Backend& backend, Tensor<int8_t> out) {
+           backend.resize_nearest({.factor_y = 2, .factor_x = 2},
+                                  {a, {14, 14, 96}}, out);
+         });
+}
+
+void RunPools() {
+  using format::PoolMode;
+  const Shape in = {28, 28, 96};
+  int8_t* a = ArenaBytes();
+  const auto count = static_cast<std::size_t>(in.elements());
+  memory.random.Fill({a, count}, -128);
+  const auto pool = [&](const char* name, PoolMode mode, int32_t kernel,
+                        int32_t stride, int32_t pad, Shape out) {
+    RunOne(name, out, a + count, [&](const Backend& backend, Tensor<int8_t> o) {
+      backend.pool({.mode = mode,
+                    .kernel_h = kernel,
+                    .kernel_w = kernel,
+                    .stride_y = stride,
+                    .stride_x = stride,
+                    .pad_top = pad,
+                    .pad_left = pad,
+                    .input_zero_point = -5,
+                    .output_zero_point = 7,
+                    .requant = 0.002f},
+                   {a, in}, o);
+    });
+  };
+  pool("maxpool2x2-s2-96-at-28", PoolMode::kMax, 2, 2, 0, {14, 14, 96});
+  pool("maxpool3x3-s1-96-at-28", PoolMode::kMax, 3, 1, 1, {28, 28, 96});
+  pool("avgpool3x3-s1-96-at-28", PoolMode::kAverage, 3, 1, 1, {28, 28, 96});
+  pool("mean28x28-96", PoolMode::kMean, 28, 28, 0, {1, 1, 96});
 }
 
 }  // namespace
@@ -254,7 +325,9 @@ extern "C" [[noreturn]] void BoardMain() {
   ProtectMemory();
   TryRandomLayers();
   RunTable();
-  RunAddition();
+  RunElementwise();
+  RunMoves();
+  RunPools();
   Exit(0);
 }
 

@@ -20,10 +20,6 @@ struct Constants {
   int32_t zero_point;  // added behind the shift, unless it is in the addend
 };
 
-constexpr int32_t Byte(uint32_t word, int i) {
-  return static_cast<int8_t>(word >> (8 * i));
-}
-
 template <bool kFolded>
 int32_t Add(int32_t a, int32_t b, const Constants& c) {
   const int32_t sum = c.addend + a * c.multiplier + b * c.multiplier2;

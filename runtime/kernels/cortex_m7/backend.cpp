@@ -16,10 +16,10 @@ const Backend& CortexM7Backend() {
            .scratch_bytes = kernels::cortex_m7::DepthwiseConv2dS8ScratchBytes},
       .add = kernels::cortex_m7::AddS8,
       .resize_nearest = kernels::cortex_m7::ResizeNearestS8,
-      .pool = kernels::reference::PoolS8,
-      .mul = kernels::reference::MulS8,
-      .lookup = kernels::reference::LookupS8,
-      .concat = kernels::reference::ConcatS8,
+      .pool = kernels::cortex_m7::PoolS8,
+      .mul = kernels::cortex_m7::MulS8,
+      .lookup = kernels::cortex_m7::LookupS8,
+      .concat = kernels::cortex_m7::ConcatS8,
       .softmax = kernels::reference::SoftmaxS8,
   };
   return kBackend;

@@ -178,29 +178,44 @@ class PlaneFiller {
 
   // Zeros the words of all rows that lie left or right of the input.
   void ClearBorders(uint32_t* planes) const {
-    const int32_t begin = pad_left_ / 2;
-    const int32_t end = (pad_left_ + columns_ + 1) / 2;
+    const int32_t left = pad_left_ / 2;
+    const int32_t inside = (pad_left_ + columns_ + 1) / 2 - left;
+    const int32_t right = geometry_.row_words - inside - left;
+    if (left + right == 0) return;
     for (int32_t i = kChannels * geometry_.plane_rows(); i > 0; --i) {
-      std::fill_n(planes, begin, 0u);
-      std::fill(planes + end, planes + geometry_.row_words, 0u);
-      planes += geometry_.row_words;
+      for (int32_t j = left; j > 0; --j) *planes++ = 0;
+      planes += inside;
+      for (int32_t j = right; j > 0; --j) *planes++ = 0;
     }
   }
 
-  // Writes all other words of a row.
-  void FillRow(int32_t in_y, int32_t first_channel, uint32_t* out) const {
-    const int32_t plane_words = geometry_.plane_words();
-    if (in_y < 0 || in_y >= input_.shape.h) {
-      for (int32_t c = 0; c < kChannels; ++c) {
-        std::fill_n(out + c * plane_words, geometry_.row_words, 0u);
-      }
-      return;
+  // Writes all other words of the rows that start with the input's row `in_y`.
+  void Fill(int32_t in_y, int32_t rows, int32_t first_channel,
+            uint32_t* planes) const {
+    const int32_t top = std::clamp<int32_t>(-in_y, 0, rows);
+    const int32_t end = std::clamp<int32_t>(input_.shape.h - in_y, top, rows);
+    const int32_t row_words = geometry_.row_words;
+    ClearRows(top, planes);
+    uint32_t* row = planes + top * row_words + pad_left_ / 2;
+    for (int32_t y = in_y + top; y < in_y + end; ++y, row += row_words) {
+      FillRow(input_.Row(y) + first_channel, row);
     }
-    const int8_t* pixel = input_.Row(in_y) + first_channel;
+    ClearRows(rows - end, planes + end * row_words);
+  }
+
+ private:
+  void ClearRows(int32_t rows, uint32_t* planes) const {
+    if (rows == 0) return;
+    for (int32_t c = 0; c < kChannels; ++c, planes += geometry_.plane_words()) {
+      std::fill_n(planes, rows * geometry_.row_words, 0u);
+    }
+  }
+
+  void FillRow(const int8_t* pixel, uint32_t* word) const {
+    const int32_t plane_words = geometry_.plane_words();
     const int32_t channels = input_.shape.c;
     const uint32_t minus_zero_point = minus_zero_point_;
     const Pixel outside(0, 0);
-    uint32_t* word = out + pad_left_ / 2;
     int32_t columns = columns_;
     if (pad_left_ % 2 != 0) {
       Transpose(outside, Pixel(LoadWord(pixel), minus_zero_point), word++,
@@ -220,7 +235,6 @@ class PlaneFiller {
     }
   }
 
- private:
   const Geometry& geometry_;
   const Tensor<const int8_t> input_;
   const int32_t pad_left_;
@@ -319,21 +333,22 @@ void DepthwiseConv2dS8(const Conv2dParams& params, Tensor<const int8_t> input,
     // channels a second time.
     const int32_t channel = std::min(group, out.c - kChannels);
     WidenWeights(params, geometry, out.c, channel, weights);
-    for (int32_t y = 0; y < out.h;) {
-      // Up to where the output's ring of rows wraps.
-      const int32_t slot = output.first_slot + y;
-      const int32_t until_wrap =
-          slot < output.ring_rows ? output.ring_rows - slot : out.h - y;
-      const int32_t rows =
-          std::min({geometry.band_rows, out.h - y, until_wrap});
+    for (int32_t y = 0; y < out.h; y += geometry.band_rows) {
+      const int32_t rows = std::min(geometry.band_rows, out.h - y);
       const int32_t plane_rows = (rows - 1) * geometry.stride + geometry.kernel;
-      const int32_t in_y = y * geometry.stride - params.pad_top;
-      for (int32_t row = 0; row < plane_rows; ++row) {
-        filler.FillRow(in_y + row, channel, planes + row * geometry.row_words);
-      }
+      filler.Fill(y * geometry.stride - params.pad_top, plane_rows, channel,
+                  planes);
+      // In the output they may wrap.
+      const int32_t slot = output.first_slot + y;
+      const int32_t first = slot < output.ring_rows
+                                ? std::min(output.ring_rows - slot, rows)
+                                : rows;
       RunBand(params, geometry, planes, weights, channel, oddments, output, y,
-              rows);
-      y += rows;
+              first);
+      if (first == rows) continue;
+      RunBand(params, geometry,
+              planes + first * geometry.stride * geometry.row_words, weights,
+              channel, oddments, output, y + first, rows - first);
     }
   }
   if (params.activation_min > -128 || params.activation_max < 127) {

@@ -9,23 +9,12 @@
 namespace ocellus::kernels::cortex_m7 {
 namespace {
 
-int8_t* CopyPixel(const int8_t* pixel, int32_t channels, int8_t* out) {
-  int32_t c = 0;
-  for (; c + 8 <= channels; c += 8) {
-    const uint32_t low = LoadWord(pixel + c);
-    const uint32_t high = LoadWord(pixel + c + 4);
-    StoreWord(out + c, low);
-    StoreWord(out + c + 4, high);
-  }
-  for (; c < channels; ++c) out[c] = pixel[c];
-  return out + channels;
-}
-
 void EnlargeRow(const int8_t* pixel, int32_t channels, int32_t columns,
                 int32_t factor, int32_t first, int8_t* out) {
   int32_t copy = first;
   for (; columns > 0; --columns) {
-    out = CopyPixel(pixel, channels, out);
+    CopyBytes(pixel, channels, out);
+    out += channels;
     if (++copy == factor) {
       copy = 0;
       pixel += channels;

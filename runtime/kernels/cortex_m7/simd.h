@@ -31,6 +31,21 @@ inline void StoreWord(void* bytes, uint32_t word) {
   std::memcpy(bytes, &word, sizeof(word));
 }
 
+// Copies to another place, where the C library would go byte by byte.
+inline void CopyBytes(const int8_t* in, int32_t count, int8_t* out) {
+  for (; count >= 8; count -= 8, in += 8, out += 8) {
+    const uint32_t low = LoadWord(in);
+    const uint32_t high = LoadWord(in + 4);
+    StoreWord(out, low);
+    StoreWord(out + 4, high);
+  }
+  for (; count > 0; --count) *out++ = *in++;
+}
+
+constexpr int32_t Byte(uint32_t word, int i) {
+  return static_cast<int8_t>(word >> (8 * i));
+}
+
 constexpr int32_t Low(uint32_t word) { return static_cast<int16_t>(word); }
 constexpr int32_t High(uint32_t word) {
   return static_cast<int16_t>(word >> 16);
@@ -83,6 +98,16 @@ inline int32_t Ssat8(int32_t value) {
   return result;
 }
 
+// The larger of each two signed bytes: ssub8 sets the flags that sel reads.
+inline uint32_t LargerBytes(uint32_t a, uint32_t b) {
+  uint32_t result;
+  asm("ssub8 %0, %1, %2\n\tsel %0, %1, %2"
+      : "=&r"(result)
+      : "r"(a), "r"(b)
+      : "cc");
+  return result;
+}
+
 // The low bytes of four values, the first one lowest.
 inline uint32_t PackBytes(int32_t v0, int32_t v1, int32_t v2, int32_t v3) {
   asm("bfi %0, %1, #8, #8" : "+r"(v0) : "r"(v1));
@@ -127,6 +152,15 @@ inline uint32_t Pkhbt(uint32_t low, uint32_t high) {
 
 inline uint32_t Pkhtb(uint32_t low, uint32_t high) {
   return low >> 16 | (high & 0xFFFF0000);
+}
+
+inline uint32_t LargerBytes(uint32_t a, uint32_t b) {
+  uint32_t result = 0;
+  for (int i = 3; i >= 0; --i) {
+    result =
+        result << 8 | static_cast<uint8_t>(std::max(Byte(a, i), Byte(b, i)));
+  }
+  return result;
 }
 
 inline int32_t Ssat8(int32_t value) {

@@ -5,6 +5,8 @@
 
 #include <array>
 
+#include "tests/runtime/kernels/equals_reference.h"
+
 namespace ocellus::kernels::reference {
 namespace {
 
@@ -22,3 +24,29 @@ TEST(LookupS8, AnswersEveryValueInPlace) {
 
 }  // namespace
 }  // namespace ocellus::kernels::reference
+
+namespace ocellus::kernels::testing {
+namespace {
+
+TEST(LookupS8, EqualsReferenceOnRandomTensors) {
+  for (uint32_t seed = 0; seed < 100; ++seed) {
+    SCOPED_TRACE(::testing::Message() << "seed " << seed);
+    std::mt19937 random(seed);
+    const Shape shape = {RandomInt(random, 1, 5), RandomInt(random, 1, 9),
+                         RandomInt(random, 1, 21)};
+    const RandomTensor table(random, {1, 1, 256});
+    const RandomTensor input(random, shape);
+    ExpectEqualsReference(
+        random, shape, [&](const Backend& backend, Tensor<int8_t> output) {
+          backend.lookup(table.view().data, input.view(), output);
+        });
+    ExpectEqualsReference(random, shape,
+                          [&](const Backend& backend, Tensor<int8_t> output) {
+                            backend.lookup(table.view().data, output, output);
+                          });
+    if (HasFatalFailure()) return;
+  }
+}
+
+}  // namespace
+}  // namespace ocellus::kernels::testing

@@ -6,10 +6,12 @@
 
 #include <array>
 
+#include "tests/runtime/kernels/equals_reference.h"
+
 namespace ocellus::kernels::reference {
 namespace {
 
-using testing::ElementsAre;
+using ::testing::ElementsAre;
 
 // (a - 1) * (b + 2) / 4 + 3, halves to even.
 constexpr MulParams kParams = {.zero_point = 1,
@@ -40,3 +42,41 @@ TEST(MulS8, ScalesChannels) {
 
 }  // namespace
 }  // namespace ocellus::kernels::reference
+
+namespace ocellus::kernels::testing {
+namespace {
+
+TEST(MulS8, EqualsReferenceOnRandomTensors) {
+  for (uint32_t seed = 0; seed < 300; ++seed) {
+    SCOPED_TRACE(::testing::Message() << "seed " << seed);
+    std::mt19937 random(seed);
+    const MulParams params = {
+        .zero_point = RandomInt(random, -128, 127),
+        .zero_point2 = RandomInt(random, -128, 127),
+        .output_zero_point = RandomInt(random, -128, 127),
+        .requant = 1.0f / static_cast<float>(RandomInt(random, 1, 400)),
+        .activation_min = RandomOf(random, {-128, -20}),
+        .activation_max = RandomOf(random, {127, 30})};
+    const Shape shape = {RandomInt(random, 1, 5), RandomInt(random, 1, 7),
+                         RandomInt(random, 1, 21)};
+    const bool scales_channels = RandomInt(random, 0, 1) == 0;
+    const RandomTensor a(random, shape);
+    const RandomTensor b(random,
+                         scales_channels ? Shape{1, 1, shape.c} : shape);
+    ExpectEqualsReference(random, shape,
+                          [&](const Backend& backend, Tensor<int8_t> output) {
+                            backend.mul(params, a.view(), b.view(), output);
+                          });
+    // And over its first input.
+    ExpectEqualsReference(
+        random, shape, [&](const Backend& backend, Tensor<int8_t> output) {
+          backend.mul(params, output,
+                      scales_channels ? b.view() : Tensor<int8_t>(output),
+                      output);
+        });
+    if (HasFatalFailure()) return;
+  }
+}
+
+}  // namespace
+}  // namespace ocellus::kernels::testing
