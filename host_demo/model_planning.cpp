@@ -18,7 +18,8 @@ namespace ocellus {
 void AddPlanOptions(CLI::App& command, PlanOptions& options) {
   CLI::Option* budget = command.add_option(
       "--budget", options.budget,
-      "Arena to fit, e.g. 256kB: the plan with the fewest MACs that does "
+      "Arena to fit, e.g. 256kB: the plan with the fewest MACs that does, "
+      "run in as large tiles as fit "
       "(default: the smallest arena at no extra MACs)");
   CLI::Option* rows_fed = command.add_flag(
       "--rows-fed", options.rows_fed,
@@ -110,15 +111,18 @@ PlanCandidate FindPlan(const Graph& graph, const PlanOptions& options) {
   // The last plan of a front has no MACs too many. Where whole rows fit the
   // budget so, the long search of tiles could not do better.
   std::vector<PlanCandidate> plans = find(kDefaultTiles);
-  if (budget == 0 || ArenaBytes(graph, plans.back()) <= budget) {
-    return plans.back();
-  }
+  if (budget == 0) return plans.back();
+  // Memory to spare saves time.
+  const auto fill = [&](const PlanCandidate& plan) {
+    return JoinTileRows(graph, plan, budget, &PlannedBackend());
+  };
+  if (ArenaBytes(graph, plans.back()) <= budget) return fill(plans.back());
   plans = find(kBudgetTiles);
   // MACs fall along the front. What is live may fit where its placement does
   // not, so the placement decides.
   for (auto plan = plans.rbegin(); plan != plans.rend(); ++plan) {
     if (plan->peak_bytes <= budget && ArenaBytes(graph, *plan) <= budget) {
-      return *plan;
+      return fill(*plan);
     }
   }
   throw NoPlanFits(graph, options, budget, plans.front());

@@ -21,6 +21,8 @@ constexpr int64_t kMacsShare = 4;
 // would take millions.
 constexpr int64_t kMaxLabels = 100'000;
 
+constexpr int32_t kMaxJoinedRows = 16;
+
 constexpr int64_t kImpossible = std::numeric_limits<int64_t>::max();
 
 int32_t OpCount(const Graph& graph) {
@@ -301,6 +303,12 @@ std::vector<PlanCandidate> KeepFront(std::vector<PlanCandidate> plans) {
   return front;
 }
 
+uint32_t PeakLive(const Graph& graph, const std::vector<Stage>& stages,
+                  const Backend* backend) {
+  const std::vector<uint32_t> live = LeastLiveBytes(graph, stages, backend);
+  return *std::max_element(live.begin(), live.end());
+}
+
 }  // namespace
 
 int64_t MacsUnder(const Graph& graph, const std::vector<Stage>& stages) {
@@ -315,11 +323,8 @@ int64_t MacsUnder(const Graph& graph, const std::vector<Stage>& stages) {
 }
 
 PlanCandidate LayerByLayer(const Graph& graph, const Backend* backend) {
-  const std::vector<uint32_t> live = LeastLiveBytes(graph, {}, backend);
-  return {{},
-          "layer by layer",
-          *std::max_element(live.begin(), live.end()),
-          MacsUnder(graph, {})};
+  return {
+      {}, "layer by layer", PeakLive(graph, {}, backend), MacsUnder(graph, {})};
 }
 
 std::vector<PlanCandidate> FindPlans(const Graph& graph, ImageFeed feed,
@@ -351,6 +356,36 @@ std::optional<PlanCandidate> ChoosePlan(const std::vector<PlanCandidate>& plans,
     if (budget_bytes == 0 || plan->peak_bytes <= budget_bytes) return *plan;
   }
   return std::nullopt;
+}
+
+PlanCandidate JoinTileRows(const Graph& graph, const PlanCandidate& plan,
+                           uint32_t budget_bytes, const Backend* backend) {
+  PlanCandidate best = plan;
+  std::vector<std::string> counts;
+  for (std::size_t i = 0; i < plan.stages.size(); ++i) {
+    // What is live bounds the arena from below, and is known much sooner.
+    std::vector<std::vector<Stage>> ways;
+    for (int32_t count = 2; count <= kMaxJoinedRows; ++count) {
+      const auto stage = JoinTileRows(plan.stages[i], count);
+      if (!stage) break;
+      std::vector<Stage> stages = best.stages;
+      stages[i] = *stage;
+      if (PeakLive(graph, stages, backend) > budget_bytes) break;
+      ways.push_back(std::move(stages));
+    }
+    while (!ways.empty() &&
+           PlanMemory(graph, ways.back(), backend).arena_bytes > budget_bytes) {
+      ways.pop_back();
+    }
+    counts.push_back(std::to_string(ways.size() + 1));
+    if (!ways.empty()) best.stages = std::move(ways.back());
+  }
+  best.peak_bytes = PeakLive(graph, best.stages, backend);
+  best.macs = MacsUnder(graph, best.stages);
+  for (std::size_t i = 0; i < counts.size(); ++i) {
+    best.description += (i == 0 ? "; tile rows joined by " : ", ") + counts[i];
+  }
+  return best;
 }
 
 uint32_t PaperPeakBytes(const Graph& graph, const std::vector<Stage>& stages) {

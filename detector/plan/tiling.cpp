@@ -129,6 +129,28 @@ Stage Assemble(const Graph& graph, int32_t first_op, int32_t end_op,
   return stage;
 }
 
+// Adds the range of a later tile to that of tiles before it. False if there are
+// rows between what they compute.
+bool Join(const TileRange& later, TileRange* joined) {
+  if (later.begin == later.end) return true;
+  if (joined->begin == joined->end) {
+    *joined = later;
+    return true;
+  }
+  joined->begin = std::min(joined->begin, later.begin);
+  if (later.compute == later.end) return true;
+  if (joined->compute == joined->end) {
+    joined->compute = later.compute;
+    joined->end = later.end;
+    return true;
+  }
+  const bool touches =
+      later.compute <= joined->end && later.end >= joined->compute;
+  joined->compute = std::min(joined->compute, later.compute);
+  joined->end = std::max(joined->end, later.end);
+  return touches;
+}
+
 int64_t Computed(const std::vector<TileRange>& ranges) {
   int64_t sum = 0;
   for (const TileRange& range : ranges) sum += range.end - range.compute;
@@ -182,6 +204,26 @@ Stage StreamRows(const Graph& graph, int32_t first_op, int32_t end_op,
       FindRanges(graph, Axis::kColumns,
                  AxisTiles::EvenShares(Axis::kColumns, tile_columns), tensors,
                  keep));
+}
+
+std::optional<Stage> JoinTileRows(const Stage& stage, int32_t count) {
+  Stage joined = stage;
+  for (TensorTiling& tiling : joined.tilings) {
+    const std::vector<TileRange> rows = std::move(tiling.rows);
+    tiling.rows.clear();
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      if (i % static_cast<std::size_t>(count) == 0) {
+        tiling.rows.push_back(rows[i]);
+      } else if (!Join(rows[i], &tiling.rows.back())) {
+        return std::nullopt;
+      }
+    }
+    if (tiling.is_whole) continue;
+    for (const TileRange& range : tiling.rows) {
+      tiling.ring_rows = std::max(tiling.ring_rows, range.end - range.begin);
+    }
+  }
+  return joined;
 }
 
 bool IsWithinRepeats(const Graph& graph, const Stage& stage) {

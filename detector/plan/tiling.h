@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -72,6 +73,11 @@ Stage StreamRows(const Graph& graph, int32_t first_op, int32_t end_op,
 Stage StreamRows(const Graph& graph, int32_t first_op, int32_t end_op,
                  ImageFeed feed, int32_t tile_columns,
                  const std::vector<Keep>& keep);
+
+// The stage with up to `count` tile rows joined into one, so that kernels run
+// on more rows at a time and rings hold more. Nothing if ops would compute rows
+// that no tile needs.
+std::optional<Stage> JoinTileRows(const Stage& stage, int32_t count);
 
 // Whether no op computes its rows or columns over more often than a model may
 // (format::kMaxRepeats).

@@ -114,6 +114,60 @@ TEST(RandomNetwork, GivesTheSimulationsBytesUnderEveryPlan) {
   EXPECT_GT(plans_run, 300);
 }
 
+// Every way to join tile rows of every stage that a plan has.
+TEST(RandomNetwork, GivesTheSameBytesWithTileRowsJoined) {
+  int joined_stages = 0;
+  for (uint32_t seed = 200; seed < 230; ++seed) {
+    SCOPED_TRACE(testing::Message() << "seed " << seed);
+    const RandomNetwork network = MakeRandomNetwork(seed, 8);
+    const auto image =
+        RandomImage(network.graph.shape(network.graph.input), seed);
+    const std::vector<int8_t> expected = Expected(network, image);
+    for (const ImageFeed feed : {ImageFeed::kWhole, ImageFeed::kRows}) {
+      for (const PlanCandidate& plan : FindPlans(network.graph, feed, 3)) {
+        for (const int32_t count : {2, 3, 5}) {
+          SCOPED_TRACE(testing::Message()
+                       << plan.description << " by " << count);
+          std::vector<Stage> stages = plan.stages;
+          for (Stage& stage : stages) {
+            const int32_t rows = stage.tile_rows();
+            const auto joined = JoinTileRows(stage, count);
+            if (!joined) continue;
+            stage = *joined;
+            EXPECT_EQ(stage.tile_rows(), (rows + count - 1) / count);
+            ++joined_stages;
+          }
+          EXPECT_LE(MacsUnder(network.graph, stages), plan.macs);
+          const std::vector<uint8_t> blob = PackUnder(network, stages);
+          EXPECT_EQ(RunModel(blob, ReferenceBackend(), image), expected);
+          EXPECT_EQ(RunModel(blob, CortexM7Backend(), image), expected);
+        }
+      }
+    }
+  }
+  EXPECT_GT(joined_stages, 150);
+}
+
+TEST(RandomNetwork, JoinsTileRowsAsFarAsTheBudgetGoes) {
+  const RandomNetwork network = MakeRandomNetwork(7, 8);
+  const Graph& graph = network.graph;
+  const PlanCandidate plan = FindPlans(graph, ImageFeed::kRows).back();
+  ASSERT_FALSE(plan.stages.empty());
+  const uint32_t least = PlanMemory(graph, plan.stages).arena_bytes;
+  EXPECT_EQ(JoinTileRows(graph, plan, least - 1).stages.front().tile_rows(),
+            plan.stages.front().tile_rows());
+  int32_t rows = plan.stages.front().tile_rows();
+  const int32_t most = rows;
+  for (uint32_t budget = least; budget <= 4 * least; budget += least / 2) {
+    const PlanCandidate joined = JoinTileRows(graph, plan, budget);
+    EXPECT_LE(PlanMemory(graph, joined.stages).arena_bytes, budget);
+    EXPECT_LE(joined.stages.front().tile_rows(), rows);
+    EXPECT_EQ(joined.macs, plan.macs);
+    rows = joined.stages.front().tile_rows();
+  }
+  EXPECT_LT(rows, most);
+}
+
 TEST(RandomNetwork, UnpacksIntoWhatWasPacked) {
   for (uint32_t seed = 100; seed < 130; ++seed) {
     const RandomNetwork network = MakeRandomNetwork(seed, 10);
