@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,8 @@ inline constexpr int32_t kNone = -1;
 struct GraphTensor {
   std::string name;
   Shape shape;
+  // Prescribed by a model that comes quantised. Else calibration chooses.
+  std::optional<QuantParams> quant = {};
 };
 
 // One operator on float data, batch norm already folded.
@@ -33,10 +36,11 @@ struct GraphOp {
   int32_t kernel_w = 1;
   int32_t stride_y = 1;
   int32_t stride_x = 1;
-  int32_t pad_top = 0;         // the other sides are padded
-  int32_t pad_left = 0;        // as the output needs it
-  std::vector<float> weights;  // [O, KH, KW, I]; depthwise [KH, KW, C]
-  std::vector<float> bias;     // [O]
+  int32_t pad_top = 0;               // the other sides are padded
+  int32_t pad_left = 0;              // as the output needs it
+  std::vector<float> weights;        // [O, KH, KW, I]; depthwise [KH, KW, C]
+  std::vector<float> bias;           // [O]
+  std::vector<float> weight_scales;  // [O] if prescribed, else empty
   // The output is clamped to these.
   float activation_min = -std::numeric_limits<float>::infinity();
   float activation_max = std::numeric_limits<float>::infinity();
@@ -85,7 +89,7 @@ struct Graph {
   float nms_iou = 0.5f;
 
   int32_t AddTensor(std::string tensor_name, Shape shape) {
-    tensors.push_back({std::move(tensor_name), shape});
+    tensors.push_back({std::move(tensor_name), shape, {}});
     return static_cast<int32_t>(tensors.size()) - 1;
   }
   const Shape& shape(int32_t tensor) const { return tensors[tensor].shape; }

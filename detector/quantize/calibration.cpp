@@ -2,8 +2,10 @@
 #include "detector/quantize/calibration.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "detector/compile_error.h"
 #include "detector/quantize/float_executor.h"
@@ -42,19 +44,92 @@ double SquaredError(std::span<const int64_t> histogram, Range range,
   return error;
 }
 
-}  // namespace
+// Relative entropy of a histogram's values, those beyond `chosen` moved to its
+// ends, to what int8 with that range makes of those within. In nats. Zeros, of
+// which a ReLU makes many, do not count: every range has them exactly.
+//
+// Source: Migacz, "8-bit inference with TensorRT", 2017.
+double RelativeEntropy(std::span<const int64_t> all_values, Range range,
+                       Range chosen) {
+  std::vector<int64_t> histogram(all_values.begin(), all_values.end());
+  histogram[BinOf(0.0f, range)] = 0;
+  const double bin = (double{range.max} - range.min) / kBins;
+  const double step = (double{chosen.max} - chosen.min) / kInt8Steps;
+  const int32_t first = BinOf(chosen.min, range);
+  const int32_t last = BinOf(chosen.max, range);
+  const auto step_of = [&](int32_t i) {
+    const double value = range.min + (i + 0.5) * bin;
+    return std::clamp(static_cast<int32_t>((value - chosen.min) / step), 0,
+                      254);
+  };
+  // An int8 step spreads its values evenly over the bins that had any.
+  std::array<double, 255> values = {};
+  std::array<double, 255> bins = {};
+  double all = 0.0;
+  double within = 0.0;
+  for (int32_t i = 0; i < kBins; ++i) {
+    all += static_cast<double>(histogram[i]);
+    if (i < first || i > last || histogram[i] == 0) continue;
+    within += static_cast<double>(histogram[i]);
+    values[step_of(i)] += static_cast<double>(histogram[i]);
+    ++bins[step_of(i)];
+  }
+  const auto beyond = [&](int32_t begin, int32_t end) {
+    double count = 0.0;
+    for (int32_t i = begin; i < end; ++i) {
+      count += static_cast<double>(histogram[i]);
+    }
+    return count;
+  };
+  double entropy = 0.0;
+  for (int32_t i = first; i <= last; ++i) {
+    auto count = static_cast<double>(histogram[i]);
+    if (i == first) count += beyond(0, first);
+    if (i == last) count += beyond(last + 1, kBins);
+    if (count == 0.0) continue;
+    const double p = count / all;
+    const double n = bins[step_of(i)];
+    // A bin that only outliers fill has no share of int8's values: as little as
+    // one value would have.
+    const double q = histogram[i] == 0 || within == 0.0
+                         ? 1.0 / (all + 1.0)
+                         : values[step_of(i)] / n / within;
+    entropy += p * std::log(p / q);
+  }
+  return entropy;
+}
 
-Range LeastErrorRange(std::span<const int64_t> histogram, Range range) {
-  range = IncludingZero(range);
-  // Below this, steps of the range would be no numbers.
-  constexpr float kSmallest = 1e-30f;
-  if (!(range.max - range.min > kSmallest)) return {0.0f, 1.0f};
+// Leaves out the values nearest to either end.
+Range PercentileRange(std::span<const int64_t> histogram, Range range) {
+  const int64_t all =
+      std::accumulate(histogram.begin(), histogram.end(), int64_t{0});
+  const auto beyond = static_cast<double>(all) / 20000.0;
+  int32_t first = 0;
+  for (double left = static_cast<double>(histogram[0]);
+       left <= beyond && first < kBins - 1;) {
+    left += static_cast<double>(histogram[++first]);
+  }
+  int32_t last = kBins - 1;
+  for (double left = static_cast<double>(histogram[last]);
+       left <= beyond && last > first;) {
+    left += static_cast<double>(histogram[--last]);
+  }
+  const float bin = (range.max - range.min) / kBins;
+  const Range chosen = {range.min + static_cast<float>(first) * bin,
+                        range.min + static_cast<float>(last + 1) * bin};
+  return IncludingZero(
+      {std::max(chosen.min, range.min), std::min(chosen.max, range.max)});
+}
+
+// Which range within `range` costs least, its ends drawn in one by one.
+template <typename Cost>
+Range LeastRange(Range range, const Cost& cost) {
   Range best = range;
-  double best_error = SquaredError(histogram, range, range);
+  double best_error = cost(range);
   // Shrink either end in 1 % steps; each alone and both together.
   constexpr int32_t kSteps = 70;
   const auto consider = [&](Range candidate) {
-    const double error = SquaredError(histogram, range, candidate);
+    const double error = cost(candidate);
     if (error < best_error) {
       best_error = error;
       best = candidate;
@@ -69,9 +144,39 @@ Range LeastErrorRange(std::span<const int64_t> histogram, Range range) {
   return best;
 }
 
+}  // namespace
+
+Range ChooseRange(std::span<const int64_t> histogram, Range range,
+                  RangeChoice choice) {
+  range = IncludingZero(range);
+  // Below this, steps of the range would be no numbers.
+  constexpr float kSmallest = 1e-30f;
+  if (!(range.max - range.min > kSmallest)) return {0.0f, 1.0f};
+  switch (choice) {
+    case RangeChoice::kMinMax:
+      return range;
+    case RangeChoice::kPercentile:
+      return PercentileRange(histogram, range);
+    case RangeChoice::kEntropy:
+      return LeastRange(range, [&](Range candidate) {
+        return RelativeEntropy(histogram, range, candidate);
+      });
+    case RangeChoice::kLeastError:
+      break;
+  }
+  return LeastRange(range, [&](Range candidate) {
+    return SquaredError(histogram, range, candidate);
+  });
+}
+
+Range LeastErrorRange(std::span<const int64_t> histogram, Range range) {
+  return ChooseRange(histogram, range, RangeChoice::kLeastError);
+}
+
 Calibration Calibrate(const Graph& graph,
                       std::span<const std::vector<uint8_t>> images,
-                      const std::function<void(int, int)>& progress) {
+                      const std::function<void(int, int)>& progress,
+                      RangeChoice choice) {
   if (images.empty()) throw CompileError("no calibration images");
   const std::size_t tensor_count = graph.tensors.size();
   constexpr float kInfinity = std::numeric_limits<float>::infinity();
@@ -128,7 +233,8 @@ Calibration Calibrate(const Graph& graph,
 
   Calibration calibration;
   for (std::size_t t = 0; t < tensor_count; ++t) {
-    calibration.ranges.push_back(LeastErrorRange(histograms[t], extremes[t]));
+    calibration.ranges.push_back(
+        ChooseRange(histograms[t], extremes[t], choice));
     const Shape shape = graph.tensors[t].shape;
     const double pixels =
         static_cast<double>(images.size()) * shape.h * shape.w;

@@ -23,10 +23,16 @@ struct Calibration {
   std::vector<std::vector<float>> channel_means;
 };
 
-// Runs a graph over calibration images and chooses each tensor's range as the
-// one with the least mean squared error between its values and their int8
-// form, over a histogram. All images are run twice: once for the extremes,
-// once for the histograms.
+// How the range of a tensor follows from the histogram of its values.
+enum class RangeChoice {
+  kLeastError,  // least mean squared error between values and their int8 form
+  kMinMax,      // all values
+  kPercentile,  // all but 1 in 20,000 at either end
+  kEntropy,     // least relative entropy of the int8 form to the values
+};
+
+// Runs a graph over calibration images and chooses each tensor's range. All
+// images are run twice: once for the extremes, once for the histograms.
 //
 //   images    pixels 0..255, each [H, W, 3] of the graph's input, RGB
 //   progress  called with the number of runs done and their total
@@ -35,11 +41,15 @@ struct Calibration {
 // finite.
 Calibration Calibrate(const Graph& graph,
                       std::span<const std::vector<uint8_t>> images,
-                      const std::function<void(int, int)>& progress);
+                      const std::function<void(int, int)>& progress,
+                      RangeChoice choice = RangeChoice::kLeastError);
 
-// Of the histogram of a tensor over [range.min, range.max], the range within
-// it whose 255 steps reproduce the values with the least squared error. The
-// result contains 0 and its ends differ.
+// Of the histogram of a tensor over [range.min, range.max], the range within it
+// that is chosen so. The result contains 0 and its ends differ.
+Range ChooseRange(std::span<const int64_t> histogram, Range range,
+                  RangeChoice choice);
+
+// ChooseRange() by the least squared error.
 Range LeastErrorRange(std::span<const int64_t> histogram, Range range);
 
 }  // namespace ocellus

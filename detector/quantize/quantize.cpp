@@ -48,8 +48,6 @@ void QuantizeConvolution(const GraphOp& op, const WeightLayout& layout,
                          const std::vector<float>& input_means,
                          QuantizedOp* quantized) {
   quantized->weights.resize(op.weights.size());
-  quantized->activation_min = QuantizeBound(op.activation_min, output);
-  quantized->activation_max = QuantizeBound(op.activation_max, output);
   for (int32_t o = 0; o < layout.outputs; ++o) {
     float largest = 0.0f;
     for (int32_t tap = 0; tap < layout.taps; ++tap) {
@@ -61,21 +59,29 @@ void QuantizeConvolution(const GraphOp& op, const WeightLayout& layout,
     float scale = std::max(largest / kWeightMax,
                            std::abs(op.bias[o]) / input.scale / kLargestBias);
     if (!(scale >= std::numeric_limits<float>::min())) scale = 1.0f;
+    const bool is_prescribed = !op.weight_scales.empty();
+    if (is_prescribed) scale = op.weight_scales[o];
+    const float lowest = is_prescribed ? -128.0f : -kWeightMax;
 
     double mean_error = 0.0;
     for (int32_t tap = 0; tap < layout.taps; ++tap) {
       for (int32_t i = 0; i < layout.inputs; ++i) {
         const int32_t index = layout(o, tap, i);
         const float rounded = std::clamp(
-            std::nearbyint(op.weights[index] / scale), -kWeightMax, kWeightMax);
+            std::nearbyint(op.weights[index] / scale), lowest, kWeightMax);
         quantized->weights[index] = static_cast<int8_t>(rounded);
         mean_error += (double{rounded} * scale - op.weights[index]) *
                       input_means[layout.depthwise ? o : i];
       }
     }
+    if (is_prescribed) mean_error = 0.0;
     const double bias_scale = double{input.scale} * scale;
-    quantized->bias.push_back(static_cast<int32_t>(
-        std::nearbyint((op.bias[o] - mean_error) / bias_scale)));
+    const double bias = (op.bias[o] - mean_error) / bias_scale;
+    if (!(std::abs(bias) < 2.0 * kLargestBias)) {
+      throw CompileError("a bias of " + std::to_string(op.bias[o]) +
+                         " is too large for the scales prescribed");
+    }
+    quantized->bias.push_back(static_cast<int32_t>(std::nearbyint(bias)));
     // In float32 and in this order, as TensorFlow Lite computes it.
     quantized->requant.push_back(input.scale * scale / output.scale);
   }
@@ -103,19 +109,9 @@ QuantParams ImageQuant(const Graph& graph) {
   return ParamsForRange(range);
 }
 
-// Whether an op moves or selects values without changing their quantisation.
-bool KeepsQuantisation(const GraphOp& op) {
-  return op.kind == OpKind::kResizeNearest || op.kind == OpKind::kReshape ||
-         op.kind == OpKind::kConcat ||
-         (op.kind == OpKind::kPool &&
-          op.variant != static_cast<uint8_t>(format::PoolMode::kMean));
-}
-
-// Gives all tensors that such ops tie together one quantisation: that of the
-// image if it is among them, else one that covers them all. What a softmax
-// writes has the one that TensorFlow Lite prescribes.
-void ShareQuantisation(const Graph& graph, const Calibration& calibration,
-                       std::vector<QuantParams>* quant) {
+// By tensor: which ones the ops tie together that keep the quantisation. Tied
+// tensors have one number.
+std::vector<int32_t> TiedTensors(const Graph& graph) {
   std::vector<int32_t> group(graph.tensors.size());
   std::iota(group.begin(), group.end(), 0);
   const auto tie = [&](int32_t a, int32_t b) {
@@ -128,14 +124,34 @@ void ShareQuantisation(const Graph& graph, const Calibration& calibration,
     tie(op.input, op.output);
     if (op.input2 != kNone) tie(op.input2, op.output);
   }
-  std::map<int32_t, Range> ranges;
-  std::map<int32_t, QuantParams> fixed = {
-      {group[graph.input], (*quant)[graph.input]}};
+  return group;
+}
+
+// By group: what the graph prescribes, and what a softmax writes, which is as
+// TensorFlow Lite prescribes.
+std::map<int32_t, QuantParams> Prescribed(const Graph& graph,
+                                          const std::vector<int32_t>& group) {
+  std::map<int32_t, QuantParams> prescribed;
+  for (std::size_t t = 0; t < group.size(); ++t) {
+    const std::optional<QuantParams>& quant = graph.tensors[t].quant;
+    if (quant) prescribed[group[t]] = *quant;
+  }
   for (const GraphOp& op : graph.ops) {
     if (op.kind == OpKind::kSoftmax) {
-      fixed[group[op.output]] = {1.0f / 256.0f, -128};
+      prescribed[group[op.output]] = {1.0f / 256.0f, -128};
     }
   }
+  return prescribed;
+}
+
+// Gives all tensors that are tied together one quantisation: a prescribed one,
+// that of the image if it is among them, else one that covers them all.
+void ShareQuantisation(const Graph& graph, const Calibration& calibration,
+                       std::vector<QuantParams>* quant) {
+  const std::vector<int32_t> group = TiedTensors(graph);
+  std::map<int32_t, QuantParams> fixed = Prescribed(graph, group);
+  fixed.try_emplace(group[graph.input], (*quant)[graph.input]);
+  std::map<int32_t, Range> ranges;
   for (std::size_t t = 0; t < group.size(); ++t) {
     const Range range = calibration.ranges[t];
     const auto [it, is_first] = ranges.try_emplace(group[t], range);
@@ -150,6 +166,30 @@ void ShareQuantisation(const Graph& graph, const Calibration& calibration,
 }
 
 }  // namespace
+
+bool KeepsQuantisation(const GraphOp& op) {
+  return op.kind == OpKind::kResizeNearest || op.kind == OpKind::kReshape ||
+         op.kind == OpKind::kConcat ||
+         (op.kind == OpKind::kPool &&
+          op.variant != static_cast<uint8_t>(format::PoolMode::kMean));
+}
+
+bool IsPrescribed(const Graph& graph) {
+  const std::vector<int32_t> group = TiedTensors(graph);
+  const std::map<int32_t, QuantParams> prescribed = Prescribed(graph, group);
+  return std::all_of(group.begin(), group.end(), [&](int32_t number) {
+    return prescribed.contains(number);
+  });
+}
+
+Calibration WithoutCalibration(const Graph& graph) {
+  Calibration calibration;
+  calibration.ranges.assign(graph.tensors.size(), {0.0f, 1.0f});
+  for (const GraphTensor& tensor : graph.tensors) {
+    calibration.channel_means.emplace_back(tensor.shape.c, 0.0f);
+  }
+  return calibration;
+}
 
 std::vector<int8_t> TabulateFunction(
     QuantParams input, QuantParams output,
@@ -208,6 +248,8 @@ QuantizedGraph Quantize(const Graph& graph, const Calibration& calibration) {
     QuantizedOp& to = quantized.ops.emplace_back();
     const QuantParams input = quantized.quant[op.input];
     const QuantParams output = quantized.quant[op.output];
+    to.activation_min = QuantizeBound(op.activation_min, output);
+    to.activation_max = QuantizeBound(op.activation_max, output);
     if (op.is_convolution()) {
       const bool depthwise = op.kind == OpKind::kDepthwiseConv2d;
       const WeightLayout layout = {

@@ -31,11 +31,22 @@ struct QuantizedGraph {
 // Quantises to int8: activations affine per tensor, weights symmetric per
 // output channel, biases int32 at scale input_scale * weight_scale and
 // corrected for the mean error that rounding the weights makes. Pixels map to
-// int8 exactly: the input's scale is 1 / std.
+// int8 exactly: the input's scale is 1 / std. What the graph prescribes is
+// kept.
 //
 // Source: TensorFlow Lite 8-bit quantisation specification; bias correction
 // from Nagel et al., "Data-Free Quantization", 2019.
 QuantizedGraph Quantize(const Graph& graph, const Calibration& calibration);
+
+// Whether the graph prescribes the quantisation of every tensor, so that there
+// is nothing to calibrate.
+bool IsPrescribed(const Graph& graph);
+
+// For such a graph, in place of what Calibrate() gives.
+Calibration WithoutCalibration(const Graph& graph);
+
+// Whether an op moves or selects values without changing their quantisation.
+bool KeepsQuantisation(const GraphOp& op);
 
 // The multipliers and shift that add two tensors into an output scale, see
 // runtime/kernels/add_s8.h. Scale ratios must lie in [2^-10, 2^8).

@@ -128,5 +128,59 @@ TEST(LeastErrorRange, AlwaysHoldsZeroAndHasWidth) {
   EXPECT_GT(nothing.max, nothing.min);
 }
 
+// Bell-shaped values within [-1, 1], and one at 8.
+std::vector<int64_t> BellAndOutlier(int64_t outliers) {
+  std::vector<int64_t> histogram(2048, 0);
+  for (int i = 0; i < 2048; ++i) {
+    const double value = -8.0 + (i + 0.5) / 128.0;
+    histogram[i] = std::llround(1e5 * std::exp(-8.0 * value * value));
+  }
+  histogram[2047] = outliers;
+  return histogram;
+}
+
+TEST(ChooseRange, KeepsAllValuesOrCutsOutliersAsAsked) {
+  const std::vector<int64_t> histogram = BellAndOutlier(3);
+  const auto choose = [&](RangeChoice choice) {
+    return ChooseRange(histogram, {-8.0f, 8.0f}, choice);
+  };
+  EXPECT_EQ(choose(RangeChoice::kMinMax).max, 8.0f);
+  EXPECT_EQ(choose(RangeChoice::kMinMax).min, -8.0f);
+  for (const RangeChoice choice :
+       {RangeChoice::kPercentile, RangeChoice::kEntropy,
+        RangeChoice::kLeastError}) {
+    const Range range = choose(choice);
+    EXPECT_LT(range.max, 4.0f);
+    EXPECT_GT(range.max, 0.5f);
+    EXPECT_LT(range.min, -0.5f);
+    EXPECT_GT(range.min, -4.0f);
+  }
+}
+
+TEST(ChooseRange, KeepsOneInTwentyThousandBehindThePercentile) {
+  // 7.5e6 values in the bell: 370 are less than that, 3,700 are more.
+  EXPECT_LT(
+      ChooseRange(BellAndOutlier(370), {-8.0f, 8.0f}, RangeChoice::kPercentile)
+          .max,
+      2.0f);
+  EXPECT_EQ(
+      ChooseRange(BellAndOutlier(3700), {-8.0f, 8.0f}, RangeChoice::kPercentile)
+          .max,
+      8.0f);
+}
+
+TEST(ChooseRange, ContainsZeroWhateverTheValues) {
+  std::vector<int64_t> histogram(2048, 5);
+  for (const RangeChoice choice :
+       {RangeChoice::kMinMax, RangeChoice::kPercentile, RangeChoice::kEntropy,
+        RangeChoice::kLeastError}) {
+    const Range range = ChooseRange(histogram, {2.0f, 3.0f}, choice);
+    EXPECT_EQ(range.min, 0.0f);
+    EXPECT_GT(range.max, 0.0f);
+    const Range nothing = ChooseRange(histogram, {0.0f, 0.0f}, choice);
+    EXPECT_LT(nothing.min, nothing.max);
+  }
+}
+
 }  // namespace
 }  // namespace ocellus
