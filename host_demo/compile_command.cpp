@@ -5,6 +5,7 @@
 #include <memory>
 #include <opencv2/imgproc.hpp>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -14,15 +15,18 @@
 #include "detector/graph/network_description.h"
 #include "detector/graph/safetensors.h"
 #include "detector/import/head_description.h"
+#include "detector/import/onnx/read_onnx.h"
 #include "detector/import/tflite/read_tflite.h"
 #include "detector/pack/unpack_model.h"
 #include "detector/quantize/calibration.h"
+#include "detector/quantize/quantisation_error.h"
 #include "detector/quantize/quantize.h"
 #include "host_demo/commands.h"
 #include "host_demo/failure.h"
 #include "host_demo/input_table.h"
 #include "host_demo/model_file.h"
 #include "host_demo/model_planning.h"
+#include "host_demo/model_report.h"
 #include "host_demo/picture.h"
 #include "host_demo/progress_bar.h"
 #include "host_demo/voc_folder.h"
@@ -43,10 +47,13 @@ struct CompileOptions {
   std::string weights;
   std::string head;
   std::string output;
+  std::string emit;
   std::string calibrate;
   std::string voc;
   std::string list = "VOC2007/train";
   std::size_t images = 128;
+  std::string ranges = "error";
+  bool report = false;
   PlanOptions plan;
 };
 
@@ -86,18 +93,83 @@ std::vector<std::string> Spread(const std::vector<std::string>& files,
   return chosen;
 }
 
-// The pixels of a picture, as the network will see them, [H, W, 3] in RGB.
-std::vector<uint8_t> ReadPixels(const std::string& file, Shape input) {
-  cv::Mat rgb;
-  cv::cvtColor(Stretch(ReadPicture(file), {input.w, input.h}), rgb,
-               cv::COLOR_BGR2RGB);
-  return {rgb.datastart, rgb.dataend};
+// The pixels of a picture, as the network will see them, [H, W, 3].
+std::vector<uint8_t> ReadPixels(const std::string& file, const Graph& graph) {
+  const Shape input = graph.shape(graph.input);
+  cv::Mat pixels = Stretch(ReadPicture(file), {input.w, input.h});
+  if (graph.channel_order == format::ChannelOrder::kRgb) {
+    cv::cvtColor(pixels, pixels, cv::COLOR_BGR2RGB);
+  }
+  if (!pixels.isContinuous()) pixels = pixels.clone();
+  return {pixels.datastart, pixels.dataend};
+}
+
+using Pictures = std::vector<std::vector<uint8_t>>;
+
+Pictures ReadPictures(const CompileOptions& options, const Graph& graph) {
+  if (graph.shape(graph.input).c != 3) {
+    throw Failure(options.network + ": its input has " +
+                  std::to_string(graph.shape(graph.input).c) +
+                  " channels, expected 3 to show it pictures");
+  }
+  Pictures pictures;
+  for (const std::string& file :
+       Spread(CalibrationFiles(options), options.images)) {
+    pictures.push_back(ReadPixels(file, graph));
+  }
+  return pictures;
+}
+
+RangeChoice FindRangeChoice(const std::string& name) {
+  if (name == "error") return RangeChoice::kLeastError;
+  if (name == "minmax") return RangeChoice::kMinMax;
+  if (name == "percentile") return RangeChoice::kPercentile;
+  if (name == "entropy") return RangeChoice::kEntropy;
+  throw Failure("unknown ranges " + name +
+                ", expected error, minmax, percentile or entropy");
+}
+
+QuantizedGraph Calibrated(const CompileOptions& options, const Graph& graph,
+                          const Pictures& pictures) {
+  ProgressBar bar("calibrate", 2 * static_cast<int64_t>(pictures.size()));
+  return Quantize(graph,
+                  Calibrate(
+                      graph, pictures, [&](int done, int) { bar.Update(done); },
+                      FindRangeChoice(options.ranges)));
+}
+
+// Prints how far each operator's int8 answers are from float.
+void ReportErrors(const Graph& graph, const QuantizedGraph& quantized,
+                  const Pictures& pictures) {
+  constexpr std::size_t kMostPictures = 16;
+  const auto some =
+      std::span(pictures).first(std::min(pictures.size(), kMostPictures));
+  std::optional<ProgressBar> bar(std::in_place, "compare",
+                                 static_cast<int64_t>(some.size()));
+  const std::vector<OpError> errors =
+      MeasureErrors(graph, quantized, some, HostBackend(),
+                    [&](int done, int) { bar->Update(done); });
+  bar.reset();
+  std::printf("int8 against float, %zu pictures\n", some.size());
+  std::printf("%4s %-14s %-16s %11s %11s %11s %8s\n", "op", "output", "", "rms",
+              "error rms", "largest", "SNR dB");
+  for (std::size_t i = 0; i < errors.size(); ++i) {
+    const int32_t output = graph.ops[i].output;
+    std::printf("%4zu %-14s %-16s %11.4g %11.4g %11.4g %8.1f\n", i,
+                ShapeText(graph.shape(output)).c_str(),
+                graph.tensors[output].name.c_str(), errors[i].signal_rms,
+                errors[i].error_rms, errors[i].largest,
+                errors[i].signal_to_noise());
+  }
 }
 
 // A TensorFlow Lite model is quantised already.
 void CompileTflite(const CompileOptions& options) {
   if (!options.weights.empty()) {
     throw Failure(options.network + ": a .tflite file takes no WEIGHTS");
+  }
+  if (options.report) {
+    throw Failure("--report is for networks in float (.onnx or .json)");
   }
   constexpr std::size_t kMaxTfliteBytes = std::size_t{256} << 20;
   const std::string file = OrFail(ReadFile(options.network, kMaxTfliteBytes));
@@ -107,48 +179,76 @@ void CompileTflite(const CompileOptions& options) {
   if (!options.head.empty()) {
     ApplyHeadDescription(options.head, &imported.graph);
   }
-  WriteModel(options.output, imported.graph, imported.quantized,
+  WriteModel(options.output, options.emit, imported.graph, imported.quantized,
              FindPlan(imported.graph, options.plan),
              FindTarget(options.plan.target));
 }
 
-void CompileNetwork(const CompileOptions& options) {
-  if (fs::path(options.network).extension() == ".tflite") {
-    return CompileTflite(options);
+// A float network, and the files behind its description.
+void QuantizeAndWrite(const CompileOptions& options, const Graph& graph) {
+  const Target target = FindTarget(options.plan.target);
+  const PlanCandidate plan = FindPlan(graph, options.plan);
+  const bool is_prescribed = IsPrescribed(graph);
+  Pictures pictures;
+  if (!is_prescribed || options.report) {
+    pictures = ReadPictures(options, graph);
   }
+  const QuantizedGraph quantized =
+      is_prescribed ? Quantize(graph, WithoutCalibration(graph))
+                    : Calibrated(options, graph, pictures);
+  WriteModel(options.output, options.emit, graph, quantized, plan, target);
+  if (is_prescribed) {
+    std::printf("quantised as the model prescribes\n");
+  } else {
+    std::printf("calibrated on %zu pictures\n", pictures.size());
+  }
+  if (options.report) ReportErrors(graph, quantized, pictures);
+}
+
+void CompileOnnx(const CompileOptions& options) {
+  if (!options.weights.empty()) {
+    throw Failure(options.network + ": an .onnx file takes no WEIGHTS");
+  }
+  constexpr std::size_t kMaxOnnxBytes = std::size_t{512} << 20;
+  const std::string file = OrFail(ReadFile(options.network, kMaxOnnxBytes));
+  Graph graph =
+      ReadOnnx(fs::path(options.network).stem().string(),
+               {reinterpret_cast<const uint8_t*>(file.data()), file.size()});
   if (!options.head.empty()) {
-    throw Failure("--head is for imported models (.tflite)");
+    ApplyHeadDescription(options.head, &graph);
+  } else {
+    // As PyTorch's ToTensor() makes it.
+    graph.input_std = {255.0f, 255.0f, 255.0f};
+    std::printf("input     pixel / 255 (--head says otherwise)\n");
+  }
+  QuantizeAndWrite(options, graph);
+}
+
+void CompileNetwork(const CompileOptions& options) {
+  if (options.output.empty() && options.emit.empty()) {
+    throw Failure("expected -o FILE or --emit-c DIR");
+  }
+  const fs::path extension = fs::path(options.network).extension();
+  if (extension == ".tflite") return CompileTflite(options);
+  if (extension == ".onnx") return CompileOnnx(options);
+  if (!options.head.empty()) {
+    throw Failure("--head is for imported models (.tflite, .onnx)");
   }
   if (options.weights.empty()) {
     throw Failure(
         options.network +
-        ": expected WEIGHTS.safetensors behind it, or a .tflite file");
+        ": expected WEIGHTS.safetensors behind it, or a .tflite or .onnx file");
   }
   const NetworkDescription network = ReadNetworkDescription(options.network);
-  const Graph graph = BuildGraph(network, Safetensors::Read(options.weights));
-  const Target target = FindTarget(options.plan.target);
-  const PlanCandidate plan = FindPlan(graph, options.plan);
-
-  std::vector<std::vector<uint8_t>> images;
-  for (const std::string& file :
-       Spread(CalibrationFiles(options), options.images)) {
-    images.push_back(ReadPixels(file, network.input));
-  }
-  std::optional<ProgressBar> bar(std::in_place, "calibrate",
-                                 2 * static_cast<int64_t>(images.size()));
-  const QuantizedGraph quantized = Quantize(
-      graph,
-      Calibrate(graph, images, [&](int done, int) { bar->Update(done); }));
-  bar.reset();
-  WriteModel(options.output, graph, quantized, plan, target);
-  std::printf("calibrated on %zu pictures\n", images.size());
+  QuantizeAndWrite(options,
+                   BuildGraph(network, Safetensors::Read(options.weights)));
 }
 
 // A compiled model under another plan: the same network, the same answers.
 void PlanModel(const PlanModelOptions& options) {
   const ModelFile file(FindModel(options.model));
   const UnpackedModel unpacked = UnpackModel(file.model());
-  WriteModel(options.output, unpacked.graph, unpacked.quantized,
+  WriteModel(options.output, "", unpacked.graph, unpacked.quantized,
              FindPlan(unpacked.graph, options.plan),
              FindTarget(options.plan.target));
 }
@@ -161,16 +261,18 @@ void AddCompileCommand(CLI::App& app) {
       "compile", "Quantise a trained network and pack it into one file");
   command
       ->add_option("NETWORK", options->network,
-                   "Network description (JSON, see detector/models), or an "
-                   "int8 TensorFlow Lite model (.tflite)")
+                   "Network description (JSON, see detector/models), an int8 "
+                   "TensorFlow Lite model (.tflite) or an ONNX model (.onnx)")
       ->required();
   command->add_option("WEIGHTS", options->weights,
                       "Trained weights (.safetensors, written by the trainer)");
   command->add_option("--head", options->head,
                       "What an imported model's outputs mean (JSON, see "
                       "detector/import/README.md)");
-  command->add_option("-o,--output", options->output, "The model to write")
-      ->required();
+  command->add_option("-o,--output", options->output, "The model to write");
+  command->add_option("--emit-c", options->emit,
+                      "Folder for the model as C++ sources, with an example "
+                      "for firmware");
   CLI::Option* calibrate = command->add_option(
       "--calibrate", options->calibrate,
       "Folder of pictures that show what activations to expect");
@@ -186,6 +288,14 @@ void AddCompileCommand(CLI::App& app) {
                    "How many pictures to calibrate on")
       ->check(CLI::Range(1, 100000))
       ->capture_default_str();
+  command
+      ->add_option("--ranges", options->ranges,
+                   "How calibration chooses ranges: error (least squared "
+                   "error), minmax, percentile or entropy")
+      ->check(CLI::IsMember({"error", "minmax", "percentile", "entropy"}))
+      ->capture_default_str();
+  command->add_flag("--report", options->report,
+                    "Print each operator's error, int8 against float");
   AddPlanOptions(*command, options->plan);
   command->callback([options] { CompileNetwork(*options); });
 }

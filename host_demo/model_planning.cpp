@@ -9,6 +9,7 @@
 
 #include "detector/pack/pack_model.h"
 #include "detector/plan/memory_plan.h"
+#include "host_demo/emit_sources.h"
 #include "host_demo/failure.h"
 #include "host_demo/model_report.h"
 #include "host_demo/output_file.h"
@@ -128,14 +129,17 @@ PlanCandidate FindPlan(const Graph& graph, const PlanOptions& options) {
   throw NoPlanFits(graph, options, budget, plans.front());
 }
 
-void WriteModel(const std::string& path, const Graph& graph,
-                const QuantizedGraph& quantized, const PlanCandidate& plan,
-                Target target) {
+void WriteModel(const std::string& path, const std::string& source_folder,
+                const Graph& graph, const QuantizedGraph& quantized,
+                const PlanCandidate& plan, Target target) {
   const MemoryPlan memory = PlanMemory(graph, plan.stages, &PlannedBackend());
   const std::vector<uint8_t> blob = PackModel(graph, quantized, memory, target);
-  WriteFile(path, {reinterpret_cast<const char*>(blob.data()), blob.size()});
+  if (!path.empty()) {
+    WriteFile(path, {reinterpret_cast<const char*>(blob.data()), blob.size()});
+    std::printf("%s\n", path.c_str());
+  }
+  if (!source_folder.empty()) EmitSources(source_folder, blob);
   const int64_t plain_macs = LayerByLayer(graph).macs;
-  std::printf("%s\n", path.c_str());
   std::printf("plan      %s\n", plan.description.c_str());
   std::printf("MACs      %s (%+.2f %%)\n", GroupedText(plan.macs).c_str(),
               100.0 * static_cast<double>(plan.macs - plain_macs) /

@@ -31,9 +31,10 @@ Target FindTarget(const std::string& name);
 // Throws Failure if no plan fits the budget, saying what would.
 PlanCandidate FindPlan(const Graph& graph, const PlanOptions& options);
 
-// Packs a model under a plan, writes it and prints what it needs.
-void WriteModel(const std::string& path, const Graph& graph,
-                const QuantizedGraph& quantized, const PlanCandidate& plan,
-                Target target);
+// Packs a model under a plan and prints what it needs. Writes it to a file, and
+// as sources to a folder (see emit_sources.h), each where it is not empty.
+void WriteModel(const std::string& path, const std::string& source_folder,
+                const Graph& graph, const QuantizedGraph& quantized,
+                const PlanCandidate& plan, Target target);
 
 }  // namespace ocellus

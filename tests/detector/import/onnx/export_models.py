@@ -6,6 +6,11 @@
 Writes detector.onnx and classifier.onnx, of random weights from a fixed seed,
 with the head descriptions detector.json and classifier.json. NAME.answers holds
 float32: an image [3, H, W] and what PyTorch answers to it, each [C, H, W].
+
+Besides colours.onnx, which tells the nearest of six colours, and a folder
+"colours" with four pictures for each, of which one is yellow in name only and
+one black in name only: both are blue. From blue, black is the second nearest of
+the six, yellow the last.
 """
 import json
 import os
@@ -15,6 +20,8 @@ import warnings
 import torch
 from torch import nn
 
+COLOURS = {"red": [1, 0, 0], "green": [0, 1, 0], "blue": [0, 0, 1],
+           "black": [0, 0, 0], "white": [1, 1, 1], "yellow": [1, 1, 0]}
 CLASSES = ["circle", "square", "triangle"]
 ANCHORS = {8: [[10, 13], [16, 30]], 16: [[30, 61], [62, 45]]}
 
@@ -89,6 +96,38 @@ class Classifier(nn.Module):
         return torch.softmax(self.classify(x), 1)
 
 
+class Colours(nn.Module):
+    """-(distance)^2 to each colour, but for what all have in common."""
+
+    def __init__(self, colours):
+        super().__init__()
+        colours = torch.tensor(colours, dtype=torch.float32)
+        self.linear = nn.Linear(3, len(colours))
+        self.linear.weight.data = 2 * colours
+        self.linear.bias.data = -(colours ** 2).sum(1)
+
+    def forward(self, x):
+        return self.linear(x.mean((2, 3)))
+
+
+def draw(path, colour):
+    """32 x 32 pixels near a colour."""
+    pixels = torch.tensor(colour, dtype=torch.float32) * 255
+    pixels = pixels + 30 * torch.randn(32, 32, 3)
+    with open(path, "wb") as file:
+        file.write(b"P6\n32 32\n255\n")
+        file.write(pixels.clamp(0, 255).byte().numpy().tobytes())
+
+
+def draw_colours(folder):
+    for name, colour in COLOURS.items():
+        os.makedirs(os.path.join(folder, name), exist_ok=True)
+        for i in range(4):
+            wrong = i == 3 and name in ("yellow", "black")
+            draw(os.path.join(folder, name, "%d.ppm" % i),
+                 COLOURS["blue"] if wrong else colour)
+
+
 def spread(module):
     """Batch norms as training might leave them."""
     for part in module.modules():
@@ -99,7 +138,8 @@ def spread(module):
             nn.init.uniform_(part.running_var, 0.1, 0.5)
 
 
-def export(network, path, size, head, classes):
+def export(network, path, size, head, classes,
+           mean=(123.7, 116.3, 103.5), std=(58.4, 57.1, 57.4)):
     spread(network)
     image = 2 * torch.randn(1, 3, *size)
     torch.onnx.export(network.eval(), image, path, opset_version=13)
@@ -112,7 +152,7 @@ def export(network, path, size, head, classes):
             file.write(tensor.numpy().tobytes())
     description = {
         "format": "ocellus-head", "version": 1,
-        "input": {"mean": [123.7, 116.3, 103.5], "std": [58.4, 57.1, 57.4]},
+        "input": {"mean": mean, "std": std},
         "classes": classes, "head": head}
     with open(os.path.splitext(path)[0] + ".json", "w") as file:
         json.dump(description, file, indent=2)
@@ -132,6 +172,11 @@ def main():
     export(Classifier(), os.path.join(folder, "classifier.onnx"), (48, 48),
            {"kind": "classifier", "scores": "probabilities"},
            ["class%02d" % i for i in range(12)])
+    export(Colours(list(COLOURS.values())),
+           os.path.join(folder, "colours.onnx"), (16, 16),
+           {"kind": "classifier", "scores": "softmax_logits"}, list(COLOURS),
+           mean=0, std=255)
+    draw_colours(os.path.join(folder, "colours"))
 
 
 main()

@@ -374,7 +374,7 @@ TEST_P(Exported, GivesPyTorchsFloatsAndInt8NearThem) {
 }
 
 INSTANTIATE_TEST_SUITE_P(FromPyTorch, Exported,
-                         testing::Values("detector", "classifier"),
+                         testing::Values("detector", "classifier", "colours"),
                          [](const auto& test) {
                            return std::string(test.param);
                          });
