@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -12,6 +13,7 @@
 #include "datasets/voc/ground_truth.h"
 #include "datasets/voc/voc_classes.h"
 #include "datasets/voc/voc_dataset.h"
+#include "host_demo/classification.h"
 #include "host_demo/commands.h"
 #include "host_demo/detector_session.h"
 #include "host_demo/evaluation.h"
@@ -33,6 +35,7 @@ struct EvalOptions {
   std::string voc;
   std::string list = "VOC2007/val";
   std::vector<std::string> classes;
+  std::string imagenet_like;
   std::string detections;
   std::string write_detections;
   std::string json;
@@ -205,12 +208,83 @@ void Eval(const EvalOptions& options) {
     Plot(options, subject, images, classes, scores, mean);
 }
 
+std::string AccuracyJson(const EvalOptions& options, const ModelFile& model,
+                         const ClassificationRun& run) {
+  using Json = nlohmann::ordered_json;
+  const auto share = [](int64_t part, int64_t of) {
+    return of == 0 ? Json()
+                   : Json(static_cast<double>(part) / static_cast<double>(of));
+  };
+  const ClassificationCount total = run.total();
+  Json json = {{"folder", options.imagenet_like},
+               {"images", total.images},
+               {"model", model.model().name()},
+               {"backend", options.model.backend},
+               {"threads", options.threads},
+               {"images_per_s", static_cast<double>(total.images) / run.wall_s},
+               {"inference_ms", run.mean_inference_ms},
+               {"top1", share(total.top1, total.images)},
+               {"top5", share(total.top5, total.images)},
+               {"classes", Json::object()}};
+  for (std::size_t c = 0; c < run.classes.size(); ++c) {
+    const ClassificationCount& count = run.classes[c];
+    json["classes"][model.class_names()[c]] = {
+        {"images", count.images},
+        {"top1", share(count.top1, count.images)},
+        {"top5", share(count.top5, count.images)}};
+  }
+  return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+// How often a classifier is right.
+void EvalClassifier(const EvalOptions& options) {
+  const ModelFile model(FindModel(options.model.model));
+  if (model.model().header().encoding !=
+      static_cast<uint16_t>(format::BoxEncoding::kClassifier)) {
+    throw Failure(model.path() + ": not a classifier");
+  }
+  std::vector<LabelledPicture> pictures =
+      ReadClassFolders(options.imagenet_like, model.class_names());
+  const std::size_t all = pictures.size();
+  if (options.images != 0) pictures.resize(std::min(options.images, all));
+  ClassificationRun run;
+  {
+    ProgressBar bar("eval", static_cast<int64_t>(pictures.size()));
+    run = Classify(pictures, model, FindBackend(options.model.backend),
+                   options.threads, [&bar](int64_t done) { bar.Update(done); });
+  }
+  const ClassificationCount total = run.total();
+  const auto percent = [&](int64_t right) {
+    return 100.0 * static_cast<double>(right) /
+           static_cast<double>(total.images);
+  };
+  std::printf("%s on %s, %zu of %zu images\n\n",
+              std::string(model.model().name()).c_str(),
+              options.imagenet_like.c_str(), pictures.size(), all);
+  std::printf("top-1 %6.2f %%\ntop-5 %6.2f %%\n", percent(total.top1),
+              percent(total.top5));
+  std::printf(
+      "\n%.1f images/s on %d threads; inference %.2f ms an image on one "
+      "thread\n",
+      static_cast<double>(total.images) / run.wall_s, options.threads,
+      run.mean_inference_ms);
+  if (options.json.empty()) return;
+  WriteFile(options.json, AccuracyJson(options, model, run));
+  std::printf("wrote %s\n", options.json.c_str());
+}
+
 }  // namespace
 
 void AddEvalCommand(CLI::App& app) {
   const auto options = std::make_shared<EvalOptions>();
   CLI::App* command = app.add_subcommand(
-      "eval", "Average precision on a Pascal VOC image list");
+      "eval",
+      "Average precision on a Pascal VOC image list, or a classifier's "
+      "accuracy");
+  CLI::Option* classes_folder = command->add_option(
+      "--imagenet-like", options->imagenet_like,
+      "Accuracy of a classifier instead, on a folder with a folder of pictures "
+      "for each class");
   command->add_option("--voc", options->voc,
                       "Folder VOCdevkit (default: $OCELLUS_VOC, else "
                       "../shared/voc/VOCdevkit)");
@@ -244,8 +318,14 @@ void AddEvalCommand(CLI::App& app) {
   command->add_option("--detections", options->detections,
                       "Score these devkit text files (folder, or path with %s "
                       "for the class) instead of running a model");
+  for (const char* other : {"--voc", "--list", "--classes", "--plot",
+                            "--write-detections", "--detections"}) {
+    classes_folder->excludes(command->get_option(other));
+  }
   AddModelOptions(*command, options->model);
-  command->callback([options] { Eval(*options); });
+  command->callback([options] {
+    options->imagenet_like.empty() ? Eval(*options) : EvalClassifier(*options);
+  });
 }
 
 }  // namespace ocellus
