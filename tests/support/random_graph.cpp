@@ -97,7 +97,7 @@ class NetworkMaker {
     graph().ops.push_back(std::move(op));
     QuantizedOp& values = network_.quantized.ops.emplace_back();
     if (clamps) {
-      const auto [low, high] = std::minmax(AnyInt8(), AnyInt8());
+      const auto [low, high] = std::minmax({AnyInt8(), AnyInt8()});
       values.activation_min = low;
       values.activation_max = high;
     }
