@@ -15,19 +15,16 @@
 #include <vector>
 
 #include "host_demo/annotate.h"
+#include "host_demo/cam_feed.h"
 #include "host_demo/commands.h"
 #include "host_demo/contact_sheet.h"
-#include "host_demo/detector_session.h"
 #include "host_demo/display.h"
 #include "host_demo/failure.h"
-#include "host_demo/model_file.h"
-#include "host_demo/model_options.h"
 #include "host_demo/mute_stderr.h"
 #include "host_demo/picture.h"
 #include "host_demo/progress_bar.h"
 #include "host_demo/run_statistics.h"
 #include "host_demo/video_recorder.h"
-#include "host_demo/video_source.h"
 
 namespace ocellus {
 namespace {
@@ -35,15 +32,13 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 struct CamOptions {
-  ModelOptions model;
-  std::string source;
+  FeedOptions feed;
   std::string record;
   bool headless = false;
   double threshold = -1.0;  // negative: the model's
   int64_t frames = 0;       // 0: to the end
 };
 
-constexpr std::size_t kMaxDetections = 100;
 constexpr double kUsualFps = 25.0;  // for sources that do not tell
 constexpr int kSheetColumns = 3;
 constexpr int kSheetPictures = 9;
@@ -133,36 +128,27 @@ class Recording {
 class CamRun {
  public:
   explicit CamRun(const CamOptions& options)
-      : options_(options),
-        file_(FindModel(options.model.model)),
-        session_(file_, FindBackend(options.model.backend)),
-        threshold_(options.threshold < 0.0
-                       ? file_.model().header().score_threshold
-                       : static_cast<float>(options.threshold)) {
-    if (!options.record.empty()) VideoRecorder::CheckName(options.record);
-    std::string where = options.source;
-    if (where.empty()) {
-      const DefaultSource source = FindDefaultSource();
-      where = source.where;
-      std::printf("%s\n", source.notice.c_str());
-      std::fflush(stdout);
-    }
-    source_.emplace(where);
+      : options_(options), feed_(Open(options)) {
+    threshold_ = options.threshold < 0.0
+                     ? feed_->threshold()
+                     : static_cast<float>(options.threshold);
     CatchInterrupts();
   }
 
   void Headless() {
     ProgressBar bar("cam", FrameGoal());
-    while (!IsOver() && source_->Read(frame_)) {
-      Detect();
-      statistics_.Add(detections_, session_.inference_ms(), Clock::now());
-      Record();
+    while (!IsOver() && feed_->Read(frame_)) {
+      TakeFrame();
       bar.Update(statistics_.frames());
+      const std::string notice = feed_->TakeNotice();
+      if (notice.empty() || notice == message_) continue;
+      message_ = notice;
+      std::fprintf(stderr, "\n%s\n", notice.c_str());
     }
   }
 
   void Windowed() {
-    const std::string title = std::string("Ocellus: ") + file_.model().name();
+    const std::string title = "Ocellus: " + feed_->model_name();
     {
       const MuteStderr mute;
       cv::namedWindow(title, cv::WINDOW_NORMAL | cv::WINDOW_KEEPRATIO |
@@ -173,10 +159,9 @@ class CamRun {
     Clock::time_point due = Clock::now();
     while (!IsOver()) {
       if (!paused) {
-        if (!source_->Read(frame_)) break;
-        Detect();
-        statistics_.Add(detections_, session_.inference_ms(), Clock::now());
-        Record();
+        if (!feed_->Read(frame_)) break;
+        TakeFrame();
+        Tell(feed_->TakeNotice());
       }
       const cv::Mat view = View(paused);
       const MuteStderr mute;
@@ -202,12 +187,17 @@ class CamRun {
 
   void Finish() {
     if (recording_) recording_->Commit();
-    std::printf("%s on %s: %s\n", file_.model().name(),
-                source_->description().c_str(),
-                statistics_.Summary(file_.class_names()).c_str());
+    std::printf("%s on %s: %s\n", feed_->model_name().c_str(),
+                feed_->description().c_str(),
+                statistics_.Summary(feed_->class_names()).c_str());
   }
 
  private:
+  static std::unique_ptr<CamFeed> Open(const CamOptions& options) {
+    if (!options.record.empty()) VideoRecorder::CheckName(options.record);
+    return OpenFeed(options.feed, [] { return g_interrupted != 0; });
+  }
+
   bool IsOver() const {
     return g_interrupted != 0 ||
            (options_.frames > 0 && statistics_.frames() >= options_.frames);
@@ -215,30 +205,39 @@ class CamRun {
 
   // Frames that will be shown, 0 if nobody knows.
   int64_t FrameGoal() const {
-    const int64_t count = source_->frame_count();
+    const int64_t count = feed_->frame_count();
     if (options_.frames == 0) return count;
     return count == 0 ? options_.frames : std::min(options_.frames, count);
   }
 
-  double Fps() const {
-    return source_->fps() > 0.0 ? source_->fps() : kUsualFps;
+  double Fps() const { return feed_->fps() > 0.0 ? feed_->fps() : kUsualFps; }
+
+  void TakeFrame() {
+    Detect();
+    statistics_.Add(detections_, feed_->milliseconds(), Clock::now());
+    Record();
   }
 
   void Detect() {
-    const auto found =
-        session_.Detect(frame_, ChannelOrder::kBgr, threshold_, kMaxDetections);
+    const auto found = feed_->Detections(frame_, threshold_);
     detections_.assign(found.begin(), found.end());
+  }
+
+  void Tell(const std::string& message) {
+    if (message.empty()) return;
+    message_ = message;
+    message_end_ = Clock::now() + std::chrono::seconds(2);
   }
 
   std::string StatusLine() const {
     return FixedText(statistics_.recent_fps(), 1) + " fps   " +
-           FixedText(session_.inference_ms(), 1) + " ms   threshold " +
+           FixedText(feed_->milliseconds(), 1) + " ms   threshold " +
            FixedText(static_cast<double>(threshold_), 2);
   }
 
   cv::Mat Annotated(const cv::Mat& frame) const {
     cv::Mat picture = frame.clone();
-    DrawDetections(picture, detections_, file_.class_names());
+    DrawDetections(picture, detections_, feed_->class_names());
     return picture;
   }
 
@@ -246,12 +245,12 @@ class CamRun {
     if (options_.record.empty()) return;
     if (!recording_) {
       recording_.emplace(options_.record, frame_.size(), Fps(),
-                         source_->is_live());
+                         feed_->is_live());
     }
     cv::Mat picture = Annotated(frame_);
     DrawPanel(picture,
-              {std::string(file_.model().name()) + "   " +
-               FixedText(session_.inference_ms(), 1) + " ms"},
+              {feed_->model_name() + "   " +
+               FixedText(feed_->milliseconds(), 1) + " ms"},
               Corner::kTopLeft);
     recording_->Add(picture);
   }
@@ -276,7 +275,7 @@ class CamRun {
 
   // Files play at their own pace, live sources as they come.
   int WaitMs(Clock::time_point& due) const {
-    if (source_->is_live()) return 1;
+    if (feed_->is_live()) return 1;
     due += std::chrono::duration_cast<Clock::duration>(
         std::chrono::duration<double>(1.0 / Fps()));
     const Clock::time_point now = Clock::now();
@@ -295,8 +294,7 @@ class CamRun {
     std::snprintf(name, sizeof name, "ocellus-frame-%06lld.png",
                   static_cast<long long>(statistics_.frames()));
     WritePicture(name, Annotated(frame_));
-    message_ = std::string("saved ") + name;
-    message_end_ = Clock::now() + std::chrono::seconds(2);
+    Tell(std::string("saved ") + name);
   }
 
   void MoveThreshold(float step) {
@@ -307,10 +305,8 @@ class CamRun {
   }
 
   const CamOptions& options_;
-  ModelFile file_;
-  DetectorSession session_;
-  float threshold_;
-  std::optional<VideoSource> source_;
+  std::unique_ptr<CamFeed> feed_;
+  float threshold_ = 0.0f;
   std::optional<Recording> recording_;
   RunStatistics statistics_;
   cv::Mat frame_;
@@ -337,9 +333,14 @@ void AddCamCommand(CLI::App& app) {
   const auto options = std::make_shared<CamOptions>();
   CLI::App* command = app.add_subcommand(
       "cam", "Detect live in a window; without a display, into a video");
-  command->add_option("--source", options->source,
+  command->add_option("--source", options->feed.source,
                       "Camera number, video file or URL (default: the first "
-                      "camera, else Debian's pedestrian clip)");
+                      "camera, else Debian's pedestrian clip); or "
+                      "serial:DEVICE, e.g. serial:/dev/ttyACM0: a camera board "
+                      "and its own detections");
+  command->add_option("--on", options->feed.on,
+                      "serial:DEVICE: a board without a camera detects in the "
+                      "source's frames");
   command->add_option("--record", options->record,
                       "Write an annotated video (.mp4) and a contact sheet "
                       "(.png) of the same name (default without a display: "
@@ -351,7 +352,7 @@ void AddCamCommand(CLI::App& app) {
       ->check(CLI::Range(0.0, 1.0));
   command->add_option("--frames", options->frames, "Stop after N frames")
       ->check(CLI::PositiveNumber);
-  AddModelOptions(*command, options->model);
+  AddModelOptions(*command, options->feed.model);
   command->callback([options] { Cam(*options); });
 }
 

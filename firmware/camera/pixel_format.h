@@ -16,7 +16,7 @@ struct FrameFormat {
   int32_t width = 0;
   int32_t height = 0;
 
-  int32_t line_bytes() const { return 2 * width; }
+  constexpr int32_t line_bytes() const { return 2 * width; }
 };
 
 }  // namespace ocellus

@@ -81,6 +81,24 @@ void TakeBand() {
 
 }  // namespace
 
+void UseCameraPins(const CameraPins& pins) {
+  constexpr uint32_t kDcmiFunction = 13;
+  const std::array<Pin, 11> all = {{
+      {GpioPort::kC, 6},  // D0
+      {GpioPort::kC, 7},
+      {GpioPort::kE, 0},
+      {GpioPort::kE, 1},
+      {GpioPort::kE, 4},
+      pins.d5,
+      {GpioPort::kE, 5},
+      {GpioPort::kE, 6},  // D7
+      {GpioPort::kA, 6},  // PIXCLK
+      {GpioPort::kA, 4},  // HSYNC
+      pins.vsync,
+  }};
+  UseForPeripheral(all, kDcmiFunction);
+}
+
 void StartCameraPort(const CameraSignals& signals, const FrameFormat& format) {
   StopCapture();
   RCC_AHB1ENR.Set(RCC_AHB1ENR_DMA1EN);

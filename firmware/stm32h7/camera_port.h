@@ -5,6 +5,7 @@
 #include <span>
 
 #include "firmware/board.h"
+#include "firmware/stm32h7/gpio.h"
 
 namespace ocellus::stm32h7 {
 
@@ -12,6 +13,13 @@ namespace ocellus::stm32h7 {
 // comes in bands of lines: while the DMA fills one band, an interrupt hands the
 // other to the frame's sink.
 //
+// All boards wire it to the same pins, but for two.
+struct CameraPins {
+  Pin d5 = {GpioPort::kD, 3};
+  Pin vsync = {GpioPort::kB, 7};
+};
+void UseCameraPins(const CameraPins& pins);
+
 // Where the levels of the camera's signals are as most have them: data is taken
 // at the rising edge of the pixel clock.
 struct CameraSignals {

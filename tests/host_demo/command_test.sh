@@ -3,13 +3,14 @@
 #
 # Runs the `ocellus` command as a user does, above all with bad input.
 #
-#   command_test.sh OCELLUS WRITE_TINY_MODEL
+#   command_test.sh OCELLUS WRITE_TINY_MODEL BOARD_ON_PTY
 #
 # Every failure must be one line on stderr that says what is wrong, a non-zero
 # exit status, and no file left behind.
 set -u
 ocellus=$(realpath "$1")
 write_tiny_model=$(realpath "$2")
+board_on_pty=$(realpath "$3")
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 unset DISPLAY WAYLAND_DISPLAY OCELLUS_MODEL OCELLUS_VOC
@@ -130,6 +131,32 @@ prints 'tiny on clip.y4m: 20 frames, .*person 20' \
 [ -s ocellus-cam.mp4 ] && [ -s ocellus-cam.png ] ||
   complain "cam wrote no video and sheet"
 rm -f ocellus-cam.*
+
+# on_board PATTERN WORDS... -- OPTION...: cam with the firmware behind a
+# pseudo-terminal, DEVICE in the options, prints this.
+on_board() {
+  local pattern=$1 model_and_kind=() device board
+  shift
+  while [ "$1" != -- ]; do
+    model_and_kind+=("$1")
+    shift
+  done
+  shift
+  "$board_on_pty" "${model_and_kind[@]}" >device </dev/null &
+  board=$!
+  until [ -s device ]; do sleep 0.05; done
+  device=$(cat device)
+  prints "$pattern" "$ocellus" cam --headless --frames 5 --record board.mp4 \
+    "${@//DEVICE/$device}"
+  kill "$board"
+  wait "$board" 2>/dev/null
+  [ -s board.mp4 ] && [ -s board.png ] || complain "cam of a board: no video"
+  rm -f device board.mp4 board.png
+}
+on_board 'on /dev/pts/.*: 5 frames.*person 5' \
+  tiny.ocellus camera -- --source serial:DEVICE
+on_board 'on clip.y4m: 5 frames.*person 5' \
+  tiny.ocellus receiver -- --source clip.y4m --on serial:DEVICE
 # A display that is not there counts as none.
 prints '12 frames' env DISPLAY=:987 "$ocellus" cam --source clip.y4m \
   --frames 12 --record x.mp4 --model tiny.ocellus
@@ -178,6 +205,10 @@ fails 'clip.y4m: a file of that name' "$ocellus" detect good.jpg --out clip.y4m 
 
 # --- Cameras. ---
 fails 'no camera 99: /dev/video99' "$ocellus" cam --source 99 --model tiny.ocellus
+fails 'no serial line /dev/ttyACM99' "$ocellus" cam --source serial:/dev/ttyACM99
+fails 'not a serial line' "$ocellus" cam --source serial:tiny.ocellus
+fails 'expected serial:DEVICE' "$ocellus" cam --source clip.y4m --on /dev/ttyACM99
+fails 'no serial line /dev/ttyACM99' "$ocellus" cam --source clip.y4m --on serial:/dev/ttyACM99
 fails 'no video missing.avi' "$ocellus" cam --source missing.avi --model tiny.ocellus
 fails 'folder: is a folder' "$ocellus" cam --source folder --model tiny.ocellus
 fails 'not a video' "$ocellus" cam --source tiny.ocellus --model tiny.ocellus

@@ -6,8 +6,6 @@
 // them.
 #include "firmware/board.h"
 
-#include <array>
-
 #include "firmware/camera/gc2145.h"
 #include "firmware/stm32h7/camera_port.h"
 #include "firmware/stm32h7/clock.h"
@@ -24,20 +22,6 @@ using stm32h7::Pin;
 
 constexpr Pin kOscillatorOn = {GpioPort::kH, 1};
 constexpr Pin kCameraClock = {GpioPort::kA, 7};
-constexpr std::array<Pin, 11> kDcmiPins = {{
-    {GpioPort::kC, 6},  // D0
-    {GpioPort::kC, 7},
-    {GpioPort::kE, 0},
-    {GpioPort::kE, 1},
-    {GpioPort::kE, 4},
-    {GpioPort::kD, 3},
-    {GpioPort::kE, 5},
-    {GpioPort::kE, 6},  // D7
-    {GpioPort::kA, 6},  // PIXCLK
-    {GpioPort::kA, 4},  // HSYNC
-    {GpioPort::kG, 9},  // VSYNC
-}};
-constexpr uint32_t kDcmiFunction = 13;
 constexpr uint32_t kTim3Function = 2;
 constexpr uint32_t kCameraHz = 10'000'000;
 
@@ -59,7 +43,7 @@ void Start() {
 
 const char* StartCamera(FrameFormat* format) {
   StopCapture();
-  stm32h7::UseForPeripheral(kDcmiPins, kDcmiFunction);
+  stm32h7::UseCameraPins({.vsync = {GpioPort::kG, 9}});
   stm32h7::UseForPeripheral(kCameraClock, kTim3Function);
   stm32h7::StartTimerClock(stm32h7::kTim3Base, 2, stm32h7::ApbHz(), kCameraHz);
   g_sensor_bus.DelayMilliseconds(10);

@@ -4,8 +4,6 @@
 // is USART3 on P4 (PB10, out) and P5 (PB11, in).
 #include "firmware/board.h"
 
-#include <array>
-
 #include "firmware/camera/ov7725.h"
 #include "firmware/stm32h7/camera_port.h"
 #include "firmware/stm32h7/clock.h"
@@ -23,20 +21,6 @@ using stm32h7::Pin;
 constexpr Pin kCameraPowerDown = {GpioPort::kD, 7};
 constexpr Pin kCameraReset = {GpioPort::kA, 10};
 constexpr Pin kCameraClock = {GpioPort::kA, 8};
-constexpr std::array<Pin, 11> kDcmiPins = {{
-    {GpioPort::kC, 6},  // D0
-    {GpioPort::kC, 7},
-    {GpioPort::kE, 0},
-    {GpioPort::kE, 1},
-    {GpioPort::kE, 4},
-    {GpioPort::kB, 6},
-    {GpioPort::kE, 5},
-    {GpioPort::kE, 6},  // D7
-    {GpioPort::kA, 6},  // PIXCLK
-    {GpioPort::kA, 4},  // HSYNC
-    {GpioPort::kB, 7},  // VSYNC
-}};
-constexpr uint32_t kDcmiFunction = 13;
 constexpr uint32_t kTim1Function = 1;
 constexpr uint32_t kCameraHz = 12'000'000;
 
@@ -57,7 +41,7 @@ void Start() {
 
 const char* StartCamera(FrameFormat* format) {
   StopCapture();
-  stm32h7::UseForPeripheral(kDcmiPins, kDcmiFunction);
+  stm32h7::UseCameraPins({.d5 = {GpioPort::kB, 6}});
   stm32h7::UseForPeripheral(kCameraClock, kTim1Function);
   stm32h7::StartTimerClock(stm32h7::kTim1Base, 1, stm32h7::ApbHz(), kCameraHz);
   // Off and on, for a camera that has lost its way.

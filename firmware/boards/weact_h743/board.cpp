@@ -4,8 +4,6 @@
 // connector. The console is USART1 on PA9 (out) and PA10 (in).
 #include "firmware/board.h"
 
-#include <array>
-
 #include "firmware/camera/ov2640.h"
 #include "firmware/stm32h7/camera_port.h"
 #include "firmware/stm32h7/clock.h"
@@ -21,20 +19,6 @@ using stm32h7::Pin;
 
 constexpr Pin kCameraPowerDown = {GpioPort::kA, 7};
 constexpr Pin kCameraClock = {GpioPort::kA, 8};
-constexpr std::array<Pin, 11> kDcmiPins = {{
-    {GpioPort::kC, 6},  // D0
-    {GpioPort::kC, 7},
-    {GpioPort::kE, 0},
-    {GpioPort::kE, 1},
-    {GpioPort::kE, 4},
-    {GpioPort::kD, 3},
-    {GpioPort::kE, 5},
-    {GpioPort::kE, 6},  // D7
-    {GpioPort::kA, 6},  // PIXCLK
-    {GpioPort::kA, 4},  // HSYNC
-    {GpioPort::kB, 7},  // VSYNC
-}};
-constexpr uint32_t kDcmiFunction = 13;
 constexpr uint32_t kMcoFunction = 0;
 
 stm32h7::I2c g_sensor_bus;
@@ -54,7 +38,7 @@ void Start() {
 
 const char* StartCamera(FrameFormat* format) {
   StopCapture();
-  stm32h7::UseForPeripheral(kDcmiPins, kDcmiFunction);
+  stm32h7::UseCameraPins({});
   stm32h7::UseForPeripheral(kCameraClock, kMcoFunction);
   stm32h7::StartMco1At12Mhz();
   // Off and on, for a camera that has lost its way.
