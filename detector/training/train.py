@@ -43,6 +43,7 @@ import replicas
 import start
 import voc
 
+HEAD_LR = 1.2e-2
 RANGE_BATCHES = 12  # of which values' ranges are learned
 HERE = pathlib.Path(__file__).resolve().parent
 
@@ -66,8 +67,8 @@ def parse_arguments(argv=None):
     add('--sizes', default='160:18,224:8',
         help='SIZE:EPOCHS,... where SIZE is a side or WIDTHxHEIGHT')
     add('--batch', type=int, default=32)
-    add('--lr', type=float, default=1e-3)
-    add('--backbone-lr', type=float, default=0.5, help='factor')
+    add('--lr', type=float, default=HEAD_LR, help="the head's")
+    add('--backbone-lr', type=float, default=0.04, help='factor')
     add('--final-lr', type=float, default=0.01, help='factor')
     add('--weight-decay', type=float, default=0.05)
     add('--warmup', type=float, default=1.0, help='epochs')
@@ -118,10 +119,12 @@ def learning_rate(progress, warmup, final):
     return final + (1 - final) * 0.5 * (1 + math.cos(math.pi * t))
 
 
-def make_optimiser(model, args):
+def make_optimiser(model, args, head=False):
+    """For a detector, or for a head alone."""
     groups = {}
     for name, p in model.named_parameters():
-        factor = 1.0 if name.startswith('head.') else args.backbone_lr
+        factor = (1.0 if head or name.startswith('head.')
+                  else args.backbone_lr)
         decay = args.weight_decay if p.ndim > 1 else 0.0
         groups.setdefault((factor, decay), []).append(p)
     return torch.optim.AdamW(

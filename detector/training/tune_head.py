@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Trains heads alone, on kept features of a backbone: ideas in minutes.
+
+    tune_head.py --run m4 --network detector/models/voc_m4.json  # makes them
+    tune_head.py --run m4 --network ... --lr 4e-3 --top-k 13     # uses them
+
+The features of some passes over the training lists are made once, in
+training-runs/RUN/features.pt (float16, 50 kB a sample of MCUNet-in3 at 192
+pixels); then every call trains a head on them and adds a line of JSON with its
+options and mAP to training-runs/RUN/heads.jsonl.
+"""
+import argparse
+import copy
+import json
+import pathlib
+import random
+import time
+
+import cv2
+import numpy as np
+import torch
+
+import augment
+import evaluate
+import loss as losses
+import network as networks
+import replicas
+import train
+import voc
+
+
+def parse_arguments(argv=None):
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    add = parser.add_argument
+    add('--run', default='head', help='folder name in training-runs/')
+    add('--network', default=str(train.HERE.parent / 'models' /
+                                 'voc_h7.json'))
+    add('--voc', help='VOCdevkit folder')
+    add('--start', help='as of train.py')
+    add('--passes', type=int, default=3, help='over the training lists')
+    add('--size', type=int, default=192, help='side, pixels')
+    add('--mosaic', type=float, default=0.25, help='probability')
+    add('--limit', type=int, help='use this many images of each list')
+    add('--val-images', type=int, default=500)
+    add('--threads', type=int, default=2)
+    head = parser.add_argument_group('what to try')
+    add = head.add_argument
+    add('--lr', type=float, default=train.HEAD_LR)
+    add('--batch', type=int, default=32)
+    add('--weight-decay', type=float, default=0.05)
+    add('--ema', type=float, default=0.995)
+    add('--class-weight', type=float, default=losses.CLASS_WEIGHT)
+    add('--box-weight', type=float, default=losses.BOX_WEIGHT)
+    add('--alpha', type=float, default=losses.ALPHA)
+    add('--beta', type=float, default=losses.BETA)
+    add('--top-k', type=int, default=losses.TOP_K)
+    add('--width', type=int, help="of the head (default: the network's)")
+    add('--kernel', type=int, help='likewise')
+    add('--tower-depth', type=int, help='likewise')
+    return parser.parse_args(argv)
+
+
+def features(model, images):
+    """-> the backbone's outputs, channels last, float16."""
+    wanted = [model.taps[s] for s in model.strides]
+    x = model.stem(networks.normalise(torch.from_numpy(images),
+                                      model.description))
+    found = []
+    for i, block in enumerate(model.blocks):
+        x = block(x)
+        if i in wanted:
+            found.append(x.half().permute(0, 2, 3, 1).contiguous())
+    return found
+
+
+@torch.no_grad()
+def make_features(args, model, photos, path):
+    """The backbone's outputs for augmented samples, and their objects."""
+    start = train.parse_arguments(
+        ['--start', args.start] if args.start else [])
+    start.sizes, start.match_steps = f'{args.size}:1', '0,0'
+    train.initialise(model, start, photos, 'cpu', args.threads,
+                     train.tqdm.tqdm)
+    model.eval()
+    batch = min(args.batch, len(photos))
+    plan = [((args.size, args.size), args.mosaic)] * args.passes
+    steps = len(photos) // batch * args.passes
+    loader = augment.Loader(photos, plan, (0, 0), batch, 1)
+    levels, objects = [[] for _ in model.strides], []
+    for step in train.tqdm.tqdm(range(steps), desc='features', disable=None):
+        images, found = loader.get()
+        for level, x in zip(levels, features(model, images)):
+            level.append(x)
+        found[:, 0] += step * batch
+        objects.append(torch.from_numpy(found))
+    loader.close()
+    kept = {'levels': [torch.cat(level) for level in levels],
+            'objects': torch.cat(objects), 'size': args.size,
+            'model': model.state_dict()}
+    temporary = path.with_suffix('.tmp')
+    torch.save(kept, temporary)
+    temporary.replace(path)
+
+
+def train_head(args, model, kept):
+    """Trains model.head on the kept features; -> its average, last losses."""
+    head, levels, objects = model.head, kept['levels'], kept['objects']
+    count = len(levels[0])
+    first = torch.searchsorted(objects[:, 0].contiguous(),
+                               torch.arange(count + 1).float())
+
+    def objective(part, samples, found):
+        x = [level[samples].float().permute(0, 3, 1, 2) for level in levels]
+        return losses.detection_loss(
+            *networks.flatten(part(x), model.strides), found)
+
+    workers = replicas.Replicas(head, args.threads, objective)
+    for part in workers.models:
+        part.train()
+    optimiser = train.make_optimiser(head, args, head=True)
+    average = copy.deepcopy(head)
+    steps = count // args.batch
+    values = []
+    order = torch.randperm(count)
+    for step in train.tqdm.tqdm(range(steps), desc='head', disable=None):
+        for group in optimiser.param_groups:
+            group['lr'] = args.lr * train.learning_rate(step / steps, 0.04,
+                                                        0.01)
+        chosen = order[step * args.batch:(step + 1) * args.batch]
+        found = []
+        for row, sample in enumerate(chosen.tolist()):
+            mine = objects[first[sample]:first[sample + 1]].clone()
+            mine[:, 0] = row
+            found.append(mine)
+        values.append(workers.gradient(chosen, torch.cat(found)))
+        torch.nn.utils.clip_grad_norm_(head.parameters(), 10.0)
+        optimiser.step()
+        weight = min(args.ema, (1 + step) / (10 + step))
+        with torch.no_grad():
+            for mine, new in zip(average.state_dict().values(),
+                                 head.state_dict().values()):
+                if mine.is_floating_point():
+                    mine.lerp_(new, 1 - weight)
+    return average, np.mean(values[-100:], 0)
+
+
+def main():
+    args = parse_arguments()
+    torch.set_num_threads(args.threads)
+    cv2.setNumThreads(1)
+    torch.manual_seed(1)
+    random.seed(1)
+    root = voc.locate_voc(args.voc)
+    description = networks.load_description(args.network)
+    for key in ('width', 'kernel', 'tower_depth'):
+        description['head'][key] = (getattr(args, key) or
+                                    description['head'][key])
+    model = networks.Detector(description).to(
+        memory_format=torch.channels_last)
+    folder = pathlib.Path('training-runs') / args.run
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / 'features.pt'
+    if not path.exists():
+        photos = [p for which in ('VOC2007/train', 'VOC2012/train')
+                  for p in voc.read_list(root, which, model.classes,
+                                         args.limit)]
+        make_features(args, model, photos, path)
+    kept = torch.load(path)
+    args.size = kept['size']
+    model.load_state_dict({name: value for name, value in
+                           kept['model'].items()
+                           if not name.startswith('head.')}, strict=False)
+    (losses.CLASS_WEIGHT, losses.BOX_WEIGHT, losses.ALPHA, losses.BETA,
+     losses.TOP_K) = (args.class_weight, args.box_weight, args.alpha,
+                      args.beta, args.top_k)
+    began = time.time()
+    model.head, (loss, cls, box) = train_head(args, model, kept)
+    model.eval()
+    val = voc.read_list(root, 'VOC2007/val', model.classes, args.val_images)
+    table = evaluate.score(
+        val, evaluate.detect(model, val, (args.size, args.size)),
+        model.classes)
+    line = json.dumps({**vars(args), 'map_11': table['map_11'],
+                       'map_area': table['map_area'], 'loss': loss,
+                       'cls': cls, 'box': box,
+                       'seconds': round(time.time() - began)})
+    with open(folder / 'heads.jsonl', 'a', encoding='utf-8') as file:
+        file.write(line + '\n')
+    print(line)
+
+
+if __name__ == '__main__':
+    main()
