@@ -13,6 +13,7 @@ void AddCompileCommand(CLI::App& app);
 void AddDetectCommand(CLI::App& app);
 void AddEvalCommand(CLI::App& app);
 void AddInspectCommand(CLI::App& app);
+void AddRedistributeCommand(CLI::App& app);
 // In the file of the compile command.
 void AddPlanCommand(CLI::App& app);
 

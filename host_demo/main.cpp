@@ -25,7 +25,7 @@ constexpr void (*kCommands[])(CLI::App&) = {
     ocellus::AddCamCommand,   ocellus::AddDetectCommand,
     ocellus::AddEvalCommand,  ocellus::AddInspectCommand,
     ocellus::AddBenchCommand, ocellus::AddCompileCommand,
-    ocellus::AddPlanCommand,
+    ocellus::AddPlanCommand,  ocellus::AddRedistributeCommand,
 };
 
 int Complain(std::string message, int exit_status) {

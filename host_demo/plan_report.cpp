@@ -14,22 +14,6 @@ namespace {
 constexpr int32_t kPaperPatches = 4;  // a side
 constexpr int32_t kPaperStride = 8;   // where the paper's patch stage ends
 
-// One op behind the first convolution whose output is kPaperStride times
-// smaller than the image and has no successor of the same block to shrink it:
-// the projection, or the depthwise convolution of a block without one.
-int32_t PaperStageEnd(const Graph& graph) {
-  const int32_t height = graph.shape(graph.input).h / kPaperStride;
-  const auto op_count = static_cast<int32_t>(graph.ops.size());
-  for (int32_t i = 0; i < op_count; ++i) {
-    const GraphOp& op = graph.ops[i];
-    if (graph.shape(op.output).h <= height &&
-        op.kind == format::OpKind::kConv2d) {
-      return CanBeStage(graph, 0, i + 1) ? i + 1 : 0;
-    }
-  }
-  return 0;
-}
-
 PlanColumn MakeColumn(const Graph& graph, std::string title,
                       PlanCandidate plan) {
   PlanColumn column;
@@ -94,9 +78,10 @@ PlanReport ReportPlans(const Graph& graph) {
   PlanReport report;
   report.receptive_fields = ReceptiveFields(graph);
   report.patch_halos.assign(graph.ops.size(), kNone);
+  report.patch_overheads.assign(graph.ops.size(), 0.0);
   report.columns.push_back(MakeColumn(graph, "layer by layer",
                                       LayerByLayer(graph, &CortexM7Backend())));
-  report.patch_stage_end = PaperStageEnd(graph);
+  report.patch_stage_end = PatchStageEnd(graph, kPaperStride);
   if (report.patch_stage_end > 0) {
     const std::vector<Keep> keep(graph.tensors.size(), Keep::kNothing);
     PlanCandidate patches;
@@ -104,6 +89,14 @@ PlanReport ReportPlans(const Graph& graph) {
                                    kPaperPatches, kPaperPatches, keep,
                                    ImageFeed::kWhole)};
     report.patch_halos = PatchHalos(graph, patches.stages[0]);
+    for (int32_t i = 0; i < report.patch_stage_end; ++i) {
+      const int64_t macs = graph.Macs(graph.ops[i]);
+      if (macs == 0) continue;
+      report.patch_overheads[i] =
+          static_cast<double>(MacsInStage(graph, patches.stages[0], i)) /
+              static_cast<double>(macs) -
+          1.0;
+    }
     patches.macs = MacsUnder(graph, patches.stages);
     const auto live = LeastLiveBytes(graph, patches.stages, &CortexM7Backend());
     patches.peak_bytes = *std::max_element(live.begin(), live.end());
@@ -128,7 +121,7 @@ PlanReport ReportPlans(const Graph& graph) {
 }
 
 void PrintPlanReport(const Graph& graph, const PlanReport& report) {
-  std::printf("%4s  %-26s %6s %5s", "op", "name", "field", "halo");
+  std::printf("%4s  %-26s %6s %5s %7s", "op", "name", "field", "halo", "anew");
   for (const PlanColumn& column : report.columns) {
     std::printf("  %20s", column.title.c_str());
   }
@@ -137,10 +130,10 @@ void PrintPlanReport(const Graph& graph, const PlanReport& report) {
     const std::string halo = report.patch_halos[i] == kNone
                                  ? "-"
                                  : std::to_string(report.patch_halos[i]);
-    std::printf("%4zu  %-26s %6lld %5s", i,
+    std::printf("%4zu  %-26s %6lld %5s %+6.1f%%", i,
                 graph.tensors[graph.ops[i].output].name.c_str(),
                 static_cast<long long>(report.receptive_fields[i]),
-                halo.c_str());
+                halo.c_str(), 100.0 * report.patch_overheads[i]);
     for (const PlanColumn& column : report.columns) {
       std::printf("  %20s", GroupedText(column.live_bytes[i]).c_str());
     }
@@ -181,7 +174,8 @@ void PrintPlanReport(const Graph& graph, const PlanReport& report) {
   }
   std::printf(
       "\nfield: image pixels that one output pixel sees; halo: rows that "
-      "neighbouring 4x4\npatches both compute. SRAM counts the image, rings "
+      "neighbouring 4x4\npatches both compute; anew: MACs that they add. SRAM "
+      "counts the image, rings "
       "and the Cortex-M7 kernels'\n"
       "scratch; MCUNetV2 counts activations alone.\n");
   PrintFront("front of plans, whole image in the arena:", report.front_whole,

@@ -29,6 +29,8 @@ struct PlanReport {
   // Pixels that neighbouring 4x4 patches share of each op's output, kNone
   // behind their stage.
   std::vector<int32_t> patch_halos;
+  // What the patches add to the MACs of each op: 0.42: 42 % more.
+  std::vector<double> patch_overheads;
   PaperPatches paper_patches;
   int32_t patch_stage_end = 0;
 };

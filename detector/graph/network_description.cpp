@@ -77,4 +77,45 @@ NetworkDescription ReadNetworkDescription(const std::string& path) {
   return network;
 }
 
+std::string NetworkDescriptionText(const NetworkDescription& network) {
+  using nlohmann::ordered_json;
+  ordered_json blocks = ordered_json::array();
+  for (const BlockDescription& block : network.blocks) {
+    blocks.push_back({{"kernel", block.kernel},
+                      {"expansion", block.expansion},
+                      {"width", block.width},
+                      {"depth", block.depth},
+                      {"stride", block.stride}});
+  }
+  const ordered_json document = {
+      {"format", "ocellus-network"},
+      {"version", 1},
+      {"name", network.name},
+      {"input",
+       {{"height", network.input.h},
+        {"width", network.input.w},
+        {"channels", 3},
+        {"order", "rgb"},
+        {"mean", network.input_mean},
+        {"std", network.input_std}}},
+      {"classes", network.classes},
+      {"backbone",
+       {{"activation", "relu6"},
+        {"stem",
+         {{"kernel", network.stem.kernel},
+          {"stride", network.stem.stride},
+          {"width", network.stem.width}}},
+        {"blocks", blocks}}},
+      {"head",
+       {{"type", "yolo"},
+        {"encoding", "ltrb_exp"},
+        {"strides", network.head.strides},
+        {"width", network.head.width},
+        {"kernel", network.head.kernel},
+        {"tower_depth", network.head.tower_depth},
+        {"score_threshold", network.head.score_threshold},
+        {"nms_iou", network.head.nms_iou}}}};
+  return document.dump(2) + "\n";
+}
+
 }  // namespace ocellus

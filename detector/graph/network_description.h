@@ -58,4 +58,7 @@ struct NetworkDescription {
 // that is missing, of the wrong kind or out of range.
 NetworkDescription ReadNetworkDescription(const std::string& path);
 
+// The text of a file that reads as `network`.
+std::string NetworkDescriptionText(const NetworkDescription& network);
+
 }  // namespace ocellus

@@ -419,6 +419,17 @@ uint32_t PaperPeakBytes(const Graph& graph, const std::vector<Stage>& stages) {
   return peak;
 }
 
+int32_t PatchStageEnd(const Graph& graph, int32_t stride) {
+  const int32_t height = graph.shape(graph.input).h / stride;
+  for (int32_t i = 0; i < OpCount(graph); ++i) {
+    const GraphOp& op = graph.ops[i];
+    if (graph.shape(op.output).h <= height && op.kind == OpKind::kConv2d) {
+      return CanBeStage(graph, 0, i + 1) ? i + 1 : 0;
+    }
+  }
+  return 0;
+}
+
 PaperPatches CountPaperPatches(const Graph& graph, int32_t end_op,
                                int32_t patches) {
   PaperPatches count;

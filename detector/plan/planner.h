@@ -76,6 +76,11 @@ int64_t MacsUnder(const Graph& graph, const std::vector<Stage>& stages);
 // live, the image left out.
 uint32_t PaperPeakBytes(const Graph& graph, const std::vector<Stage>& stages);
 
+// Where the paper's patch stage ends: behind the first convolution (no
+// depthwise one) whose output is `stride` times smaller than the image, a
+// block's projection. 0: nowhere.
+int32_t PatchStageEnd(const Graph& graph, int32_t stride);
+
 // What p x p patches of the paper cost over ops [0, end_op): every patch is
 // computed at the size of an interior one, halos anew, without clipping at the
 // image's border.

@@ -11,6 +11,7 @@ set -u
 ocellus=$(realpath "$1")
 write_tiny_model=$(realpath "$2")
 board_on_pty=$(realpath "$3")
+models=$(realpath "$(dirname "$0")/../../detector/models")
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 unset DISPLAY WAYLAND_DISPLAY OCELLUS_MODEL OCELLUS_VOC
@@ -231,10 +232,22 @@ succeeds "$ocellus" detect good.jpg --out out --json layers.jsonl --threshold 0 
 succeeds "$ocellus" detect good.jpg --out out --json rows.jsonl --threshold 0 --model rows.ocellus
 [ -s rows.jsonl ] && cmp -s layers.jsonl rows.jsonl ||
   complain "a plan changed the detections"
+for plan in layers rows; do
+  succeeds "$ocellus" eval --voc VOCdevkit --model $plan.ocellus --write-detections det_$plan
+done
+[ -n "$(ls -A det_rows)" ] && diff -r det_layers det_rows >"$scratch/stdout" ||
+  complain "a plan changed the evaluation"
 prints 'front of plans' "$ocellus" inspect tiny.ocellus --plan
 fails 'fits 16 bytes: the smallest takes' "$ocellus" plan tiny.ocellus --budget 16 -o x.ocellus
 fails 'budget many: expected a size' "$ocellus" plan tiny.ocellus --budget many -o x.ocellus
 fails 'x.ocellus' "$ocellus" plan tiny.ocellus -o nowhere/x.ocellus
+
+# --- Redistribution. ---
+prints 'overhead in the patch stage .*+147.8 ' "$ocellus" redistribute "$models/voc_h7.json" -o less_halo.json
+prints 'side of a patch  *63  *63 ' "$ocellus" redistribute less_halo.json --form 0
+fails '--form 99: .* has forms 0 to' "$ocellus" redistribute less_halo.json --form 99
+fails 'nowhere' "$ocellus" redistribute less_halo.json -o nowhere/x.json
+fails 'nothing.json: cannot open' "$ocellus" redistribute nothing.json
 
 # --- Compiling. ---
 fails 'nothing.json: cannot open' "$ocellus" compile nothing.json w.safetensors -o x.ocellus --calibrate pictures
