@@ -18,9 +18,12 @@ fuzz() {
     "$corpus/found-$1" "$corpus/$1" 2>&1 | tail -n 12
 }
 
-mkdir "$corpus/read_tflite_fuzz" "$corpus/read_onnx_fuzz"
+mkdir "$corpus/read_tflite_fuzz" "$corpus/read_onnx_fuzz" \
+  "$corpus/staged_blob_fuzz"
 "$tests_build/tests/detector/write_tflite_cases" "$corpus/read_tflite_fuzz"
 rm -f "$corpus"/read_tflite_fuzz/{*.inputs,mcunet*}
 "$tests_build/tests/detector/write_onnx_cases" "$corpus/read_onnx_fuzz"
 fuzz read_tflite_fuzz
 fuzz read_onnx_fuzz
+"$tests_build/tests/detector/write_staged_blobs" "$corpus/staged_blob_fuzz"
+fuzz staged_blob_fuzz
