@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <onnx/onnx_pb.h>
+
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
-
-#include "onnx/onnx_pb.h"
 
 namespace ocellus {
 

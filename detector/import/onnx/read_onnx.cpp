@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "detector/import/onnx/read_onnx.h"
 
+#include <onnx/onnx_pb.h>
+
 #include <algorithm>
 #include <cmath>
 #include <functional>
@@ -15,7 +17,6 @@
 #include "detector/import/onnx/constant.h"
 #include "detector/import/onnx/separate_quantisations.h"
 #include "detector/import/onnx/strided_view.h"
-#include "onnx/onnx_pb.h"
 
 namespace ocellus {
 namespace {
