@@ -145,7 +145,13 @@ on_board() {
   shift
   "$board_on_pty" "${model_and_kind[@]}" >device </dev/null &
   board=$!
-  until [ -s device ]; do sleep 0.05; done
+  until [ -s device ]; do
+    if ! kill -0 "$board" 2>/dev/null; then
+      complain "board_on_pty ${model_and_kind[*]}: ended before it had a device"
+      return
+    fi
+    sleep 0.05
+  done
   device=$(cat device)
   prints "$pattern" "$ocellus" cam --headless --frames 5 --record board.mp4 \
     "${@//DEVICE/$device}"
