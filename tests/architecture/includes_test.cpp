@@ -40,7 +40,15 @@ std::vector<Include> IncludesBelow(const std::string& folder) {
     const std::string extension = entry.path().extension();
     if (extension != ".h" && extension != ".cpp") continue;
     std::ifstream file(entry.path());
+    bool in_text = false;  // a raw string of several lines: no code of ours
     for (std::string line; std::getline(file, line);) {
+      const std::size_t begin = line.rfind("R\"(");
+      const std::size_t end = line.rfind(")\"");
+      if (begin != std::string::npos || end != std::string::npos) {
+        in_text = begin != std::string::npos &&
+                  (end == std::string::npos || end < begin);
+      }
+      if (in_text) continue;
       if (std::optional<Include> include = ParseInclude(line)) {
         include->file = fs::relative(entry.path(), root);
         includes.push_back(*include);
