@@ -2,7 +2,7 @@
 """Task-aligned assignment and the detection loss.
 
 TOOD (Feng et al. 2021, arXiv 2108.07755), with PP-YOLOE's / YOLOv8's choices:
-alignment = score^0.5 * IoU^6, ten cells an object, IoU-normalised soft class
+alignment = score^0.5 * IoU^3, ten cells an object, IoU-normalised soft class
 targets, complete-IoU box loss (Zheng et al. 2020, arXiv 1911.08287).
 
 Objects of a batch stand in one flat list [T], so no padding is computed on.
@@ -14,8 +14,8 @@ import torch
 import torch.nn.functional as F
 
 TOP_K = 10
-ALPHA, BETA = 0.5, 6.0
-CLASS_WEIGHT, BOX_WEIGHT = 0.5, 7.5
+ALPHA, BETA = 0.5, 3.0
+CLASS_WEIGHT, BOX_WEIGHT = 1.0, 3.0
 SMALLEST_HALF = 5.0  # pixels: a tiny box still holds some stride-8 centre
 EPS = 1e-9
 warnings.filterwarnings('ignore', message='scatter_reduce')
