@@ -7,6 +7,8 @@ import struct
 import numpy as np
 import torch
 
+import network as networks
+
 
 def save_safetensors(path, tensors, metadata):
     """tensors: name -> float32 array. Written beside and renamed."""
@@ -73,3 +75,12 @@ def import_network(network, path):
         if not name.endswith('num_batches_tracked'):
             state[name].copy_(torch.from_numpy(tensors[name].copy()))
     return metadata
+
+
+def load_network(path):
+    """A network of ours as its file describes it."""
+    _, metadata = load_safetensors(path)
+    network = networks.Detector(json.loads(metadata['network'])).to(
+        memory_format=torch.channels_last)
+    import_network(network, path)
+    return network

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Task-aligned assignment and the detection loss.
 
-TOOD (Feng et al. 2021, arXiv 2108.07755), with PP-YOLOE's / YOLOv8's choices:
-alignment = score^0.5 * IoU^3, ten cells an object, IoU-normalised soft class
-targets, complete-IoU box loss (Zheng et al. 2020, arXiv 1911.08287).
+TOOD (Feng et al. 2021, arXiv 2108.07755), with ten cells an object and
+IoU-normalised soft class targets as in PP-YOLOE and YOLOv8; alignment =
+score^0.5 * IoU^3, where they take IoU^6 (RUNS.md says what it was worth);
+complete-IoU box loss (Zheng et al. 2020, arXiv 1911.08287).
 
 Objects of a batch stand in one flat list [T], so no padding is computed on.
 """
@@ -16,6 +17,7 @@ import torch.nn.functional as F
 TOP_K = 10
 ALPHA, BETA = 0.5, 3.0
 CLASS_WEIGHT, BOX_WEIGHT = 1.0, 3.0
+TEACHER_SEES = 0.1  # score
 SMALLEST_HALF = 5.0  # pixels: a tiny box still holds some stride-8 centre
 EPS = 1e-9
 warnings.filterwarnings('ignore', message='scatter_reduce')
@@ -100,3 +102,20 @@ def detection_loss(logits, boxes, centres, objects):
            ) / total
     box = ((1 - complete_iou(boxes[where], target[obj])) * soft).sum() / total
     return CLASS_WEIGHT * cls + BOX_WEIGHT * box, (cls.item(), box.item())
+
+
+def distillation_loss(logits, boxes, teacher_logits, teacher_boxes):
+    """A teacher's scores and boxes as targets, in every cell. -> loss.
+
+    logits [B, A, C], boxes [B, A, 4], both of student and teacher. Boxes
+    count by the teacher's best score, from TEACHER_SEES on.
+    """
+    target = teacher_logits.float().sigmoid()
+    sure = target.amax(-1)
+    seen = sure > TEACHER_SEES
+    total = sure[seen].sum().clamp(min=1.0)
+    cls = F.binary_cross_entropy_with_logits(logits, target,
+                                             reduction='sum') / total
+    apart = 1 - complete_iou(boxes[seen], teacher_boxes[seen].float())
+    box = (apart * sure[seen]).sum() / total
+    return CLASS_WEIGHT * cls + BOX_WEIGHT * box

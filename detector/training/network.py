@@ -70,7 +70,9 @@ class ConvBn(nn.Module):
         else:
             x = F.conv2d(x, weight, bias, conv.stride, conv.padding, 1,
                          conv.groups)
-        return x.clamp(0, 6) if self.act else x
+        if not self.act:
+            return x
+        return x.clamp(0, 6) if torch.is_grad_enabled() else x.clamp_(0, 6)
 
 
 class InvertedResidual(nn.Module):
@@ -206,20 +208,33 @@ class Detector(nn.Module):
             module.eval()
         return self
 
+    def run_blocks(self, x, first, last, kept):
+        """Blocks `first` to before `last`; what the head reads goes in kept.
+        """
+        for i in range(first, last):
+            x = self.blocks[i](x)
+            if i in self.taps.values():
+                kept[i] = x
+        return x
+
+    def run_prefix(self, x):
+        """What the first block that is not frozen reads."""
+        return self.run_blocks(self.stem(x), 0, self.frozen, {})
+
+    def run_rest(self, x):
+        """From the output of a prefix that ends at or before the first tap."""
+        return self.run_head(x, {self.frozen - 1: x})
+
+    def run_head(self, x, kept):
+        self.run_blocks(x, self.frozen, len(self.blocks), kept)
+        return self.head([kept[self.taps[s]] for s in self.strides])
+
     def forward(self, x):
-        wanted = [self.taps[s] for s in self.strides]
-        taps = {}
+        kept = {}
         with torch.set_grad_enabled(torch.is_grad_enabled() and
                                     not self.frozen):
-            x = self.stem(x)
-            for block in self.blocks[:self.frozen]:
-                x = block(x)
-        for i, block in enumerate(self.blocks):
-            if i >= self.frozen:
-                x = block(x)
-            if i in wanted:
-                taps[i] = x
-        return self.head([taps[i] for i in wanted])
+            x = self.run_blocks(self.stem(x), 0, self.frozen, kept)
+        return self.run_head(x, kept)
 
 
 def load_description(path):

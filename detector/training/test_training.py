@@ -22,6 +22,7 @@ import loss as losses
 import network as networks
 import replicas
 import train
+import views
 import voc
 from ops import test_ops
 
@@ -95,6 +96,30 @@ def check_samples(photos):
     return fine
 
 
+def check_views(model, photos):
+    """-> whether kept samples give what the images behind them gave, in the
+    same order after a resumption; the teacher is the network itself."""
+    model.freeze(3)
+    kept = views.make(model, model, photos, (SIZE, SIZE), 0.5, 2, 4, 1, 1, 2,
+                      lambda items, **_: items)
+    every = views.Views(views.Batch(*kept['samples']), kept['objects'])
+    batches = list(every.batches(4, 2, (0, 0), 4, 1))
+    again = next(every.batches(4, 2, (1, 1), 4, 1))
+    batch, objects = batches[5]
+    fine = len(batches) == 8 and torch.equal(batch.inputs, again[0].inputs)
+    fine &= np.array_equal(objects, again[1]) and (
+        sum(len(o) for _, o in batches[:4]) == len(kept['objects']))
+    with torch.no_grad():
+        logits, boxes, _ = networks.flatten(model.run_rest(
+            batch.inputs.float().permute(0, 3, 1, 2)), model.strides)
+        off = (logits - batch.logits).abs().max().item()
+        losses_of = [losses.distillation_loss(
+            logits + shift, boxes, batch.logits, batch.boxes).item()
+            for shift in (0.0, 1.0)]
+    model.freeze(0)
+    return fine and off < 0.1 and losses_of[0] < losses_of[1]
+
+
 def objects_of(photos):
     rows = []
     for i, photo in enumerate(photos):
@@ -154,6 +179,9 @@ def main():
     same = all(len(a[1]) == len(b[1]) and np.allclose(a[1], b[1], atol=1e-4)
                for a, b in zip(results, again))
     check('an exported file detects the same', same)
+
+    check('views kept behind a frozen prefix give what images gave',
+          check_views(other.eval(), photos))
 
     def normal():
         return networks.normalise(images, DESCRIPTION)

@@ -41,6 +41,7 @@ import network as networks
 import ops
 import replicas
 import start
+import views
 import voc
 
 HEAD_LR = 1.2e-2
@@ -80,6 +81,10 @@ def parse_arguments(argv=None):
     add('--freeze', type=int, default=0,
         help='do not train the stem and this many blocks ...')
     add('--freeze-from', type=int, default=0, help='... from this epoch on')
+    add('--views', type=int, default=0, help='make this many augmented '
+        'views of each image once and train on them, behind the frozen blocks')
+    add('--teacher', help='a larger network of ours (.safetensors) to learn '
+        'from too, with --views')
     add('--priority', type=int, default=0, help='nice value, also of the '
         'scheduler group (autogroup), where only that one counts')
     add('--match-steps', default='800,600',
@@ -87,6 +92,12 @@ def parse_arguments(argv=None):
     add('--match-batch', type=int, default=16)
     add('--match-lr', type=float, default=2e-3)
     add('--ema', type=float, default=0.999)
+    add('--class-weight', type=float, default=losses.CLASS_WEIGHT,
+        help='of the class loss')
+    add('--box-weight', type=float, default=losses.BOX_WEIGHT,
+        help='of the box loss')
+    add('--beta', type=float, default=losses.BETA,
+        help='power of the overlap in the assignment')
     add('--clip', type=float, default=10.0, help='largest gradient norm')
     add('--seed', type=int, default=1)
     add('--threads', type=int, default=2)
@@ -168,12 +179,21 @@ def autocast(device):
 
 
 def objective(model, images, objects):
-    """images uint8 [B, H, W, 3], objects [T, 6] -> loss, (class, box)."""
-    x = networks.normalise(images, model.description)
+    """images uint8 [B, H, W, 3] or views.Batch, objects [T, 6]
+
+    -> loss, (class, box).
+    """
+    kept = isinstance(images, views.Batch)
+    x = (images.inputs.float().permute(0, 3, 1, 2) if kept
+         else networks.normalise(images, model.description))
     with autocast(x.device.type):
-        outputs = model(x)
-    return losses.detection_loss(*networks.flatten(outputs, model.strides),
-                                 objects)
+        outputs = model.run_rest(x) if kept else model(x)
+    logits, boxes, centres = networks.flatten(outputs, model.strides)
+    loss, parts = losses.detection_loss(logits, boxes, centres, objects)
+    if kept and images.logits is not None:
+        loss = loss + losses.distillation_loss(logits, boxes, images.logits,
+                                               images.boxes)
+    return loss, parts
 
 
 def plot(history, path):
@@ -271,6 +291,8 @@ class Trainer:
         cv2.setNumThreads(1)
         torch.manual_seed(args.seed)
         random.seed(args.seed)
+        if args.teacher and not args.views:
+            sys.exit('--teacher expects --views')
         root = voc.locate_voc(args.voc)
         if from_imagenet(args.start):
             voc.locate_weights(args.start)
@@ -312,6 +334,7 @@ class Trainer:
             self.restore(saved)
         else:
             self.save()
+        self.views = self.make_views() if args.views else None
         self.replicas = replicas.Replicas(self.model, self.workers(),
                                           objective)
         signal.signal(signal.SIGTERM, self.on_signal)
@@ -378,6 +401,23 @@ class Trainer:
             model.freeze(frozen)
             model.train()
 
+    def make_views(self):
+        args, model = self.args, self.average.model
+        first_tap = model.taps[model.strides[0]]
+        if (not 0 < args.freeze <= first_tap + 1 or args.freeze_from or
+                args.quantise or len({size for size, _ in self.plan}) > 1):
+            sys.exit('--views expects one size, no --quantise, and --freeze '
+                     f'of 1 to {first_tap + 1} blocks from the start')
+        model.freeze(args.freeze)
+        teacher = (export.load_network(args.teacher).to(self.device).eval()
+                   if args.teacher else None)
+        kept = views.open_or_make(
+            self.folder / 'views.pt', model, teacher, self.photos,
+            self.plan[0][0], args.mosaic, args.views, args.batch,
+            args.seed, args.loaders, self.workers(), self.progress)
+        model.requires_grad_(False)
+        return kept
+
     def quantise(self):
         """From the averaged weights on, rounds, when the time has come."""
         average = self.average.model
@@ -402,6 +442,8 @@ class Trainer:
 
     def train_step(self, batch):
         images, objects = batch
+        if not self.views:
+            images = torch.from_numpy(images)
         total = len(self.plan)
         progress = (self.epoch + self.step / self.steps) / total
         factor = learning_rate(progress, self.args.warmup / total,
@@ -409,7 +451,7 @@ class Trainer:
         for group in self.optimiser.param_groups:
             group['lr'] = self.args.lr * group['factor'] * factor
         values = self.replicas.gradient(
-            torch.from_numpy(images).to(self.device),
+            images.to(self.device),
             torch.from_numpy(objects).to(self.device))
         norm = torch.nn.utils.clip_grad_norm_(
             [p for p in self.model.parameters() if p.requires_grad],
@@ -422,9 +464,12 @@ class Trainer:
         return *values, norm.item()
 
     def run(self):
-        loader = augment.Loader(self.photos, self.plan,
-                                (self.epoch, self.step), self.args.batch,
-                                self.args.seed, self.args.loaders)
+        begin, batch, seed = ((self.epoch, self.step), self.args.batch,
+                              self.args.seed)
+        loader = (views.Loader(self.views, self.steps, len(self.plan), begin,
+                               batch, seed) if self.views else
+                  augment.Loader(self.photos, self.plan, begin, batch, seed,
+                                 self.args.loaders))
         done, saved = 0, time.time()
         bar = self.progress(range(len(self.plan) * self.steps),
                             initial=self.epoch * self.steps + self.step)
@@ -499,6 +544,8 @@ class Trainer:
 
 def main():
     args = parse_arguments()
+    losses.CLASS_WEIGHT, losses.BOX_WEIGHT = args.class_weight, args.box_weight
+    losses.BETA = args.beta
     raise_priority(args.priority)
     trainer = Trainer(args)
     trainer.run()
