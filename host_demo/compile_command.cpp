@@ -174,7 +174,7 @@ void CompileTflite(const CompileOptions& options) {
   constexpr std::size_t kMaxTfliteBytes = std::size_t{256} << 20;
   const std::string file = OrFail(ReadFile(options.network, kMaxTfliteBytes));
   ImportedModel imported =
-      ReadTflite(fs::path(options.network).stem().string(),
+      ReadTflite(options.network,
                  {reinterpret_cast<const uint8_t*>(file.data()), file.size()});
   if (!options.head.empty()) {
     ApplyHeadDescription(options.head, &imported.graph);
@@ -212,7 +212,7 @@ void CompileOnnx(const CompileOptions& options) {
   constexpr std::size_t kMaxOnnxBytes = std::size_t{512} << 20;
   const std::string file = OrFail(ReadFile(options.network, kMaxOnnxBytes));
   Graph graph =
-      ReadOnnx(fs::path(options.network).stem().string(),
+      ReadOnnx(options.network,
                {reinterpret_cast<const uint8_t*>(file.data()), file.size()});
   if (!options.head.empty()) {
     ApplyHeadDescription(options.head, &graph);

@@ -11,20 +11,37 @@ namespace {
 
 using format::BoxEncoding;
 
+// The levels of a head, as YoloLevel or AnchorLevel.
+template <typename Level>
+class Levels {
+ public:
+  Levels(const Model& model, const Executor& executor) {
+    for (const format::LevelRecord& record : model.levels()) {
+      Level& level = levels_[count_++];
+      level.classes = executor.tensor(record.class_tensor);
+      level.classes_quant = model.quant(record.class_tensor);
+      level.boxes = executor.tensor(record.box_tensor);
+      level.boxes_quant = model.quant(record.box_tensor);
+      level.stride = record.stride;
+      if constexpr (requires { level.anchors; }) {
+        level.anchors =
+            model.anchors().subspan(record.first_anchor, record.anchor_count);
+      }
+    }
+  }
+
+  std::span<const Level> get() const {
+    return std::span(levels_).first(count_);
+  }
+
+ private:
+  std::array<Level, format::kMaxLevels> levels_;
+  std::size_t count_ = 0;
+};
+
 std::size_t DecodeOwn(const Model& model, const Executor& executor,
                       float score_threshold, std::span<Detection> detections) {
-  std::array<YoloLevel, format::kMaxLevels> levels;
-  std::size_t count = 0;
-  for (const format::LevelRecord& level : model.levels()) {
-    levels[count++] = {
-        .classes = executor.tensor(level.class_tensor),
-        .classes_quant = model.quant(level.class_tensor),
-        .boxes = executor.tensor(level.box_tensor),
-        .boxes_quant = model.quant(level.box_tensor),
-        .stride = level.stride,
-    };
-  }
-  return DecodeYolo(std::span(levels).first(count),
+  return DecodeYolo(Levels<YoloLevel>(model, executor).get(),
                     model.shape(model.header().input), score_threshold,
                     detections);
 }
@@ -33,19 +50,6 @@ std::size_t DecodeForeign(const Model& model, const Executor& executor,
                           float score_threshold,
                           std::span<Detection> detections) {
   const format::Header& header = model.header();
-  std::array<AnchorLevel, format::kMaxLevels> levels;
-  std::size_t count = 0;
-  for (const format::LevelRecord& level : model.levels()) {
-    levels[count++] = {
-        .classes = executor.tensor(level.class_tensor),
-        .classes_quant = model.quant(level.class_tensor),
-        .boxes = executor.tensor(level.box_tensor),
-        .boxes_quant = model.quant(level.box_tensor),
-        .stride = level.stride,
-        .anchors =
-            model.anchors().subspan(level.first_anchor, level.anchor_count),
-    };
-  }
   const AnchorHead head = {
       .encoding = static_cast<BoxEncoding>(header.encoding),
       .scores = static_cast<format::ScoreForm>(header.scores),
@@ -53,7 +57,7 @@ std::size_t DecodeForeign(const Model& model, const Executor& executor,
       .center_variance = header.center_variance,
       .size_variance = header.size_variance,
   };
-  return DecodeAnchors(head, std::span(levels).first(count),
+  return DecodeAnchors(head, Levels<AnchorLevel>(model, executor).get(),
                        model.shape(header.input), score_threshold, detections);
 }
 

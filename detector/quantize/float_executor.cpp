@@ -58,8 +58,8 @@ FloatExecutor::FloatExecutor(const Graph& graph) : graph_(graph) {
   }
 }
 
-void FloatExecutor::RunConv(const GraphOp& op,
-                            const std::vector<float>& weights) {
+template <typename AddTap>
+void FloatExecutor::SumWindows(const GraphOp& op, const AddTap& add_tap) {
   const Shape in = graph_.shape(op.input);
   const Shape out = graph_.shape(op.output);
   const float* input = values_[op.input].data();
@@ -68,30 +68,30 @@ void FloatExecutor::RunConv(const GraphOp& op,
     for (int32_t x = 0; x < out.w; ++x, sums += out.c) {
       std::copy(op.bias.begin(), op.bias.end(), sums);
       ForEachTap(op, in, y, x, [&](int32_t tap, int32_t pixel) {
-        for (int32_t i = 0; i < in.c; ++i) {
-          AddScaled(input[pixel * in.c + i], &weights[(tap * in.c + i) * out.c],
-                    out.c, sums);
-        }
+        add_tap(tap, &input[pixel * in.c], sums);
       });
     }
   }
 }
 
-void FloatExecutor::RunDepthwise(const GraphOp& op) {
-  const Shape in = graph_.shape(op.input);
-  const Shape out = graph_.shape(op.output);
-  const float* input = values_[op.input].data();
-  float* sums = values_[op.output].data();
-  for (int32_t y = 0; y < out.h; ++y) {
-    for (int32_t x = 0; x < out.w; ++x, sums += out.c) {
-      std::copy(op.bias.begin(), op.bias.end(), sums);
-      ForEachTap(op, in, y, x, [&](int32_t tap, int32_t pixel) {
-        const float* weight = &op.weights[tap * out.c];
-        const float* value = &input[pixel * out.c];
-        for (int32_t c = 0; c < out.c; ++c) sums[c] += value[c] * weight[c];
-      });
+void FloatExecutor::RunConv(const GraphOp& op,
+                            const std::vector<float>& weights) {
+  const int32_t inputs = graph_.shape(op.input).c;
+  const int32_t outputs = graph_.shape(op.output).c;
+  SumWindows(op, [&](int32_t tap, const float* values, float* sums) {
+    for (int32_t i = 0; i < inputs; ++i) {
+      AddScaled(values[i], &weights[(tap * inputs + i) * outputs], outputs,
+                sums);
     }
-  }
+  });
+}
+
+void FloatExecutor::RunDepthwise(const GraphOp& op) {
+  const int32_t channels = graph_.shape(op.output).c;
+  SumWindows(op, [&](int32_t tap, const float* values, float* sums) {
+    const float* weight = &op.weights[tap * channels];
+    for (int32_t c = 0; c < channels; ++c) sums[c] += values[c] * weight[c];
+  });
 }
 
 void FloatExecutor::RunResize(const GraphOp& op) {

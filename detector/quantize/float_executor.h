@@ -22,6 +22,9 @@ class FloatExecutor {
   std::span<const float> tensor(int32_t index) const { return values_[index]; }
 
  private:
+  // Biases, and for every tap inside the input add_tap(tap, pixel, sums).
+  template <typename AddTap>
+  void SumWindows(const GraphOp& op, const AddTap& add_tap);
   void RunConv(const GraphOp& op, const std::vector<float>& weights);
   void RunDepthwise(const GraphOp& op);
   void RunResize(const GraphOp& op);

@@ -100,7 +100,7 @@ fails 'not a classifier' "$ocellus" eval --imagenet-like "$exported/colours" \
 # --- What is refused. ---
 fails 'nothing.onnx' "$ocellus" compile nothing.onnx -o x.ocellus --calibrate .
 head -c 3000 "$exported/detector.onnx" >cut.onnx
-fails 'cut: expected an ONNX model' "$ocellus" compile cut.onnx -o x.ocellus
+fails 'cut.onnx: expected an ONNX model' "$ocellus" compile cut.onnx -o x.ocellus
 fails 'expected -o FILE or --emit-c' "$ocellus" compile "$exported/detector.onnx"
 fails 'no pictures' "$ocellus" compile "$exported/detector.onnx" -o x.ocellus \
   --calibrate empty

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <functional>
 #include <limits>
 #include <map>
@@ -64,11 +65,11 @@ struct Affine {
 
 class Lowering {
  public:
-  Lowering(std::string name, const onnx::ModelProto& model)
-      : name_(std::move(name)), model_(model), file_(model.graph()) {}
+  Lowering(std::string path, const onnx::ModelProto& model)
+      : path_(std::move(path)), model_(model), file_(model.graph()) {}
 
   Graph Run() {
-    graph_.name = name_;
+    graph_.name = std::filesystem::path(path_).stem().string();
     graph_.head.encoding = format::BoxEncoding::kNone;
     TakeOpset();
     CountUses();
@@ -92,10 +93,10 @@ class Lowering {
   static const std::map<std::string, Lower>& Supported();
 
   [[noreturn]] void Fail(const std::string& what) const {
-    if (node_ == nullptr) throw CompileError(name_ + ": " + what);
+    if (node_ == nullptr) throw CompileError(path_ + ": " + what);
     const std::string called =
         node_->name().empty() ? "" : " \"" + node_->name() + "\"";
-    throw CompileError(name_ + ": node " + std::to_string(node_index_) + " (" +
+    throw CompileError(path_ + ": node " + std::to_string(node_index_) + " (" +
                        node_->op_type() + called + "): " + what);
   }
 
@@ -1693,7 +1694,7 @@ class Lowering {
     SetConstant(std::move(to));
   }
 
-  std::string name_;
+  std::string path_;
   const onnx::ModelProto& model_;
   const onnx::GraphProto& file_;
   int64_t opset_ = 0;
@@ -1757,15 +1758,15 @@ const std::map<std::string, Lowering::Lower>& Lowering::Supported() {
 
 }  // namespace
 
-Graph ReadOnnx(const std::string& name, std::span<const uint8_t> file) {
+Graph ReadOnnx(const std::string& path, std::span<const uint8_t> file) {
   onnx::ModelProto model;
   constexpr std::size_t kMostBytes = std::size_t{1} << 30;
   if (file.size() > kMostBytes ||
       !model.ParseFromArray(file.data(), static_cast<int>(file.size())) ||
       !model.has_graph()) {
-    throw CompileError(name + ": expected an ONNX model; truncated or corrupt");
+    throw CompileError(path + ": expected an ONNX model; truncated or corrupt");
   }
-  return Lowering(name, model).Run();
+  return Lowering(path, model).Run();
 }
 
 }  // namespace ocellus

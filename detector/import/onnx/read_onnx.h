@@ -23,12 +23,12 @@ namespace ocellus {
 // the quantisation of tensors and weights: GraphTensor::quant and
 // GraphOp::weight_scales.
 //
-//   name  of the network, and of the file in messages
+//   path  of the file, for messages; its stem names the network
 //   file  not trusted. Constants are copied at most 2^26 values in all, beyond
 //         what the file holds
 //
 // Throws CompileError naming the first operator, by its index, kind and name,
 // that is not supported, and what is.
-Graph ReadOnnx(const std::string& name, std::span<const uint8_t> file);
+Graph ReadOnnx(const std::string& path, std::span<const uint8_t> file);
 
 }  // namespace ocellus

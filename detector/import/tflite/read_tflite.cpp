@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <filesystem>
 #include <limits>
 #include <map>
 #include <optional>
@@ -119,13 +120,13 @@ struct Axis {
 
 class Lowering {
  public:
-  Lowering(std::string name, const tflite::Model& model)
-      : name_(std::move(name)),
+  Lowering(std::string path, const tflite::Model& model)
+      : path_(std::move(path)),
         model_(model),
         subgraph_(*(*model.subgraphs())[0]) {}
 
   ImportedModel Run() {
-    imported_.graph.name = name_;
+    imported_.graph.name = std::filesystem::path(path_).stem().string();
     imported_.graph.head.encoding = format::BoxEncoding::kNone;
     TakeInput();
     const auto& operators = *subgraph_.operators();
@@ -147,8 +148,8 @@ class Lowering {
   }
 
   [[noreturn]] void Fail(const std::string& what) const {
-    if (op_ == nullptr) throw CompileError(name_ + ": " + what);
-    throw CompileError(name_ + ": op " + std::to_string(op_index_) + " (" +
+    if (op_ == nullptr) throw CompileError(path_ + ": " + what);
+    throw CompileError(path_ + ": op " + std::to_string(op_index_) + " (" +
                        OpName() + "): " + what);
   }
 
@@ -156,7 +157,7 @@ class Lowering {
     const auto* codes = model_.operator_codes();
     if (codes == nullptr || op_->opcode_index() >= codes->size() ||
         (*codes)[op_->opcode_index()] == nullptr) {
-      throw CompileError(name_ + ": op " + std::to_string(op_index_) +
+      throw CompileError(path_ + ": op " + std::to_string(op_index_) +
                          " has no operator code");
     }
     const tflite::OperatorCode& code = *(*codes)[op_->opcode_index()];
@@ -650,51 +651,57 @@ class Lowering {
     }
   }
 
-  void LowerConv2d() {
-    const auto& options = Options(op_->options_as_Conv2DOptions());
+  // The kind and window of a convolution; -> the shape of its weights.
+  template <typename ConvOptions>
+  std::vector<int32_t> StartConvolution(const ConvOptions& options, OpKind kind,
+                                        GraphOp* op) {
     ExpectNoDilation(options.dilation_h(), options.dilation_w());
-    const std::vector<int32_t> dims = WeightDims(4);
-    GraphOp op;
-    op.kind = OpKind::kConv2d;
+    std::vector<int32_t> dims = WeightDims(4);
+    op->kind = kind;
     SetWindow({dims[1], dims[2], options.stride_h(), options.stride_w(),
                options.padding()},
-              format::kMaxKernel, format::kMaxStride, true, &op);
+              format::kMaxKernel, format::kMaxStride, true, op);
+    return dims;
+  }
+
+  void EndConvolution(GraphOp op, int32_t outputs,
+                      tflite::Activation activation,
+                      std::vector<int8_t> weights) {
+    QuantizedOp values;
+    values.weights = std::move(weights);
+    SetSums(op, outputs, &values);
+    SetActivation(activation, op.output, &values);
+    Append(std::move(op)) = std::move(values);
+  }
+
+  void LowerConv2d() {
+    const auto& options = Options(op_->options_as_Conv2DOptions());
+    GraphOp op;
+    const auto dims = StartConvolution(options, OpKind::kConv2d, &op);
     if (dims[3] != GraphShape(op.input).c ||
         dims[0] != GraphShape(op.output).c) {
       Fail("its weights do not fit its channels (groups are not supported)");
     }
-    const int32_t output = op.output;
-    QuantizedOp values;
-    values.weights = Constant<int8_t>(InputIndex(1), tflite::TensorType_INT8);
-    SetSums(op, dims[0], &values);
-    SetActivation(options.activation(), output, &values);
-    Append(std::move(op)) = std::move(values);
+    EndConvolution(std::move(op), dims[0], options.activation(),
+                   Constant<int8_t>(InputIndex(1), tflite::TensorType_INT8));
   }
 
   void LowerDepthwise() {
     const auto& options = Options(op_->options_as_DepthwiseConv2DOptions());
-    ExpectNoDilation(options.dilation_h(), options.dilation_w());
-    const std::vector<int32_t> dims = WeightDims(4);
     GraphOp op;
-    op.kind = OpKind::kDepthwiseConv2d;
-    SetWindow({dims[1], dims[2], options.stride_h(), options.stride_w(),
-               options.padding()},
-              format::kMaxKernel, format::kMaxStride, true, &op);
+    const auto dims = StartConvolution(options, OpKind::kDepthwiseConv2d, &op);
     const int32_t inputs = GraphShape(op.input).c;
     const int32_t outputs = GraphShape(op.output).c;
     if (dims[0] != 1 || dims[3] != outputs || outputs % inputs != 0) {
       Fail("its weights do not fit its channels");
     }
-    QuantizedOp values;
-    values.weights = Constant<int8_t>(InputIndex(1), tflite::TensorType_INT8);
+    auto weights = Constant<int8_t>(InputIndex(1), tflite::TensorType_INT8);
     if (outputs != inputs) {
       op.kind = OpKind::kConv2d;
-      values.weights =
-          SpreadFilters(values.weights, dims[1] * dims[2], inputs, outputs);
+      weights = SpreadFilters(weights, dims[1] * dims[2], inputs, outputs);
     }
-    SetSums(op, outputs, &values);
-    SetActivation(options.activation(), op.output, &values);
-    Append(std::move(op)) = std::move(values);
+    EndConvolution(std::move(op), outputs, options.activation(),
+                   std::move(weights));
   }
 
   // Several filters for each input channel: a convolution, zero elsewhere.
@@ -1169,7 +1176,7 @@ class Lowering {
     SetValue(OutputIndex(), value);
   }
 
-  std::string name_;
+  std::string path_;
   const tflite::Model& model_;
   const tflite::SubGraph& subgraph_;
   int32_t input_ = kNone;
@@ -1187,29 +1194,29 @@ bool IsTflite(std::span<const uint8_t> file) {
          tflite::ModelBufferHasIdentifier(file.data());
 }
 
-ImportedModel ReadTflite(const std::string& name,
+ImportedModel ReadTflite(const std::string& path,
                          std::span<const uint8_t> file) {
   if (!IsTflite(file)) {
-    throw CompileError(name + ": expected a TensorFlow Lite file (TFL3)");
+    throw CompileError(path + ": expected a TensorFlow Lite file (TFL3)");
   }
   constexpr flatbuffers::uoffset_t kMostDepth = 64;
   constexpr flatbuffers::uoffset_t kMostTables = 1000000;
   flatbuffers::Verifier verifier(file.data(), file.size(), kMostDepth,
                                  kMostTables);
   if (!tflite::VerifyModelBuffer(verifier)) {
-    throw CompileError(name + ": truncated or corrupt");
+    throw CompileError(path + ": truncated or corrupt");
   }
   const tflite::Model& model = *tflite::GetModel(file.data());
   const auto* subgraphs = model.subgraphs();
   if (subgraphs == nullptr || subgraphs->size() != 1 ||
       (*subgraphs)[0] == nullptr) {
-    throw CompileError(name + ": expected one subgraph");
+    throw CompileError(path + ": expected one subgraph");
   }
   const tflite::SubGraph& subgraph = *(*subgraphs)[0];
   if (subgraph.tensors() == nullptr || subgraph.operators() == nullptr) {
-    throw CompileError(name + ": has no tensors or no operators");
+    throw CompileError(path + ": has no tensors or no operators");
   }
-  return Lowering(name, model).Run();
+  return Lowering(path, model).Run();
 }
 
 }  // namespace ocellus

@@ -17,12 +17,12 @@ namespace ocellus {
 // become the quantisation of input and outputs. PAD goes into the convolution
 // behind it, RESHAPE into what reads it, where possible.
 //
-//   name  of the network, and of the file in messages
+//   path  of the file, for messages; its stem names the network
 //   file  not trusted
 //
 // Throws CompileError naming the first operator, by its index and kind, that is
 // not supported, and what is.
-ImportedModel ReadTflite(const std::string& name,
+ImportedModel ReadTflite(const std::string& path,
                          std::span<const uint8_t> file);
 
 // Whether a file is one of TensorFlow Lite's, by its identifier.

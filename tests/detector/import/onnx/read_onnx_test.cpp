@@ -383,20 +383,27 @@ INSTANTIATE_TEST_SUITE_P(FromPyTorch, Exported,
 
 std::string ErrorOf(std::span<const uint8_t> file) {
   try {
-    (void)ReadOnnx("m.onnx", file);
+    (void)ReadOnnx("nets/m.onnx", file);
   } catch (const CompileError& error) {
     return error.what();
   }
   return "no error";
 }
 
+TEST(ReadOnnx, NamesTheNetworkByItsFile) {
+  OnnxBuilder b;
+  b.Output(b.Conv(b.Image(3, 8, 8), 3, 4, 1));
+  EXPECT_EQ(ReadOnnx("nets/person.v2.onnx", b.Finish()).name, "person.v2");
+}
+
 TEST(ReadOnnx, NamesTheOperatorItDoesNotKnow) {
   OnnxBuilder b;
   const std::string image = b.Image(3, 8, 8);
   b.Output(b.Node("Einsum", {b.Conv(image, 3, 4, 1)}));
-  EXPECT_THAT(ErrorOf(b.Finish()),
-              testing::StartsWith("m.onnx: node 1 (Einsum \"Einsum3\"): not "
-                                  "supported; supported are Add, Average"));
+  EXPECT_THAT(
+      ErrorOf(b.Finish()),
+      testing::StartsWith("nets/m.onnx: node 1 (Einsum \"Einsum3\"): not "
+                          "supported; supported are Add, Average"));
 }
 
 TEST(ReadOnnx, NamesTheOptionItDoesNotTake) {
@@ -405,7 +412,7 @@ TEST(ReadOnnx, NamesTheOptionItDoesNotTake) {
       "Conv", {dilated.Image(3, 8, 8), dilated.Random({4, 3, 3, 3})},
       {IntsAttribute("dilations", {2, 2})}));
   EXPECT_EQ(ErrorOf(dilated.Finish()),
-            "m.onnx: node 0 (Conv \"Conv1\"): dilation 2x2: expected 1");
+            "nets/m.onnx: node 0 (Conv \"Conv1\"): dilation 2x2: expected 1");
   // A shuffle of channels moves data.
   OnnxBuilder shuffled;
   const std::string split =
@@ -432,11 +439,11 @@ TEST(ReadOnnx, RefusesImagesOfOpenSizeAndBrokenFiles) {
       ->mutable_dim(2)
       ->set_dim_param("height");
   EXPECT_EQ(ErrorOf(b.Finish()),
-            "m.onnx: input \"image\": expected fixed sizes of 1 to 4096 "
+            "nets/m.onnx: input \"image\": expected fixed sizes of 1 to 4096 "
             "(dimension 2)");
   const std::vector<uint8_t> file = OnnxCases().front().file;
   EXPECT_EQ(ErrorOf(std::span(file).first(file.size() / 2)),
-            "m.onnx: expected an ONNX model; truncated or corrupt");
+            "nets/m.onnx: expected an ONNX model; truncated or corrupt");
 }
 
 }  // namespace

@@ -179,7 +179,7 @@ TEST_F(RealModel, GivesTheSameBytesUnderEveryPlan) {
 
 std::string ErrorOf(std::span<const uint8_t> file) {
   try {
-    (void)ReadTflite("m.tflite", file);
+    (void)ReadTflite("nets/m.tflite", file);
   } catch (const CompileError& error) {
     return error.what();
   }
@@ -203,6 +203,11 @@ TEST(ReadTflite, ReadsElementsOfEightBytesAtAnyAddress) {
   }
 }
 
+TEST(ReadTflite, NamesTheNetworkByItsFile) {
+  const std::vector<uint8_t> file = TfliteCases().front().file;
+  EXPECT_EQ(ReadTflite("nets/person.v2.tflite", file).graph.name, "person.v2");
+}
+
 TEST(ReadTflite, NamesTheOperatorItDoesNotKnow) {
   tflite::ModelT model;
   const std::vector<uint8_t> original = TfliteCases().front().file;
@@ -211,16 +216,18 @@ TEST(ReadTflite, NamesTheOperatorItDoesNotKnow) {
   flatbuffers::FlatBufferBuilder builder;
   builder.Finish(tflite::Model::Pack(builder, &model), "TFL3");
   const std::span file(builder.GetBufferPointer(), builder.GetSize());
-  EXPECT_THAT(ErrorOf(file),
-              testing::StartsWith("m.tflite: op 0 (builtin operator 24): not "
-                                  "supported; supported are ADD, "));
+  EXPECT_THAT(
+      ErrorOf(file),
+      testing::StartsWith("nets/m.tflite: op 0 (builtin operator 24): not "
+                          "supported; supported are ADD, "));
 }
 
 TEST(ReadTflite, RefusesOtherAndBrokenFiles) {
-  EXPECT_EQ(ErrorOf({}), "m.tflite: expected a TensorFlow Lite file (TFL3)");
+  EXPECT_EQ(ErrorOf({}),
+            "nets/m.tflite: expected a TensorFlow Lite file (TFL3)");
   const std::vector<uint8_t> file = TfliteCases().front().file;
   EXPECT_EQ(ErrorOf(std::span(file).first(file.size() / 2)),
-            "m.tflite: truncated or corrupt");
+            "nets/m.tflite: truncated or corrupt");
 }
 
 }  // namespace
