@@ -19,6 +19,7 @@
 #include "detector/import/tflite/read_tflite.h"
 #include "detector/pack/unpack_model.h"
 #include "detector/quantize/calibration.h"
+#include "detector/quantize/equalize.h"
 #include "detector/quantize/quantisation_error.h"
 #include "detector/quantize/quantize.h"
 #include "host_demo/commands.h"
@@ -53,6 +54,7 @@ struct CompileOptions {
   std::string list = "VOC2007/train";
   std::size_t images = 128;
   std::string ranges = "error";
+  bool equalize = false;
   bool report = false;
   PlanOptions plan;
 };
@@ -138,6 +140,12 @@ QuantizedGraph Calibrated(const CompileOptions& options, const Graph& graph,
                       FindRangeChoice(options.ranges)));
 }
 
+void Equalize(const Pictures& pictures, Graph* graph) {
+  ProgressBar bar("equalise", static_cast<int64_t>(pictures.size()));
+  EqualizeChannels(
+      pictures, [&](int done, int) { bar.Update(done); }, graph);
+}
+
 // Prints how far each operator's int8 answers are from float.
 void ReportErrors(const Graph& graph, const QuantizedGraph& quantized,
                   const Pictures& pictures) {
@@ -168,6 +176,9 @@ void CompileTflite(const CompileOptions& options) {
   if (!options.weights.empty()) {
     throw Failure(options.network + ": a .tflite file takes no WEIGHTS");
   }
+  if (options.equalize) {
+    throw Failure("--equalize is for networks in float (.onnx or .json)");
+  }
   if (options.report) {
     throw Failure("--report is for networks in float (.onnx or .json)");
   }
@@ -185,13 +196,19 @@ void CompileTflite(const CompileOptions& options) {
 }
 
 // A float network, and the files behind its description.
-void QuantizeAndWrite(const CompileOptions& options, const Graph& graph) {
+void QuantizeAndWrite(const CompileOptions& options, Graph graph) {
   const Target target = FindTarget(options.plan.target);
   const PlanCandidate plan = FindPlan(graph, options.plan);
   const bool is_prescribed = IsPrescribed(graph);
   Pictures pictures;
   if (!is_prescribed || options.report) {
     pictures = ReadPictures(options, graph);
+  }
+  if (options.equalize) {
+    if (is_prescribed) {
+      throw Failure("--equalize is for networks without quantisation");
+    }
+    Equalize(pictures, &graph);
   }
   const QuantizedGraph quantized =
       is_prescribed ? Quantize(graph, WithoutCalibration(graph))
@@ -221,7 +238,7 @@ void CompileOnnx(const CompileOptions& options) {
     graph.input_std = {255.0f, 255.0f, 255.0f};
     std::printf("input     pixel / 255 (--head says otherwise)\n");
   }
-  QuantizeAndWrite(options, graph);
+  QuantizeAndWrite(options, std::move(graph));
 }
 
 void CompileNetwork(const CompileOptions& options) {
@@ -294,6 +311,9 @@ void AddCompileCommand(CLI::App& app) {
                    "error), minmax, percentile or entropy")
       ->check(CLI::IsMember({"error", "minmax", "percentile", "entropy"}))
       ->capture_default_str();
+  command->add_flag("--equalize", options->equalize,
+                    "Scale the channels that depthwise convolutions read so "
+                    "that each uses the range of int8");
   command->add_flag("--report", options->report,
                     "Print each operator's error, int8 against float");
   AddPlanOptions(*command, options->plan);

@@ -189,16 +189,11 @@ Calibration Calibrate(const Graph& graph,
   }
 
   FloatExecutor executor(graph);
-  std::vector<float> real(graph.shape(graph.input).elements());
   const int total = static_cast<int>(2 * images.size());
   int done = 0;
   const auto run_all = [&](const auto& observe) {
     for (const std::vector<uint8_t>& image : images) {
-      for (std::size_t i = 0; i < image.size(); ++i) {
-        real[i] = (static_cast<float>(image[i]) - graph.input_mean[i % 3]) /
-                  graph.input_std[i % 3];
-      }
-      executor.Run(real);
+      executor.RunPixels(image);
       for (std::size_t t = 0; t < tensor_count; ++t) {
         observe(t, executor.tensor(static_cast<int32_t>(t)));
       }

@@ -181,6 +181,15 @@ void FloatExecutor::RunSoftmax(const GraphOp& op) {
   }
 }
 
+void FloatExecutor::RunPixels(std::span<const uint8_t> pixels) {
+  real_.resize(pixels.size());
+  for (std::size_t i = 0; i < pixels.size(); ++i) {
+    real_[i] = (static_cast<float>(pixels[i]) - graph_.input_mean[i % 3]) /
+               graph_.input_std[i % 3];
+  }
+  Run(real_);
+}
+
 void FloatExecutor::Run(std::span<const float> image) {
   std::copy(image.begin(), image.end(), values_[graph_.input].begin());
   for (std::size_t i = 0; i < graph_.ops.size(); ++i) {

@@ -18,6 +18,9 @@ class FloatExecutor {
   // `image`: real input [H, W, 3], e.g. (pixel - mean) / std.
   void Run(std::span<const float> image);
 
+  // `pixels`: 0..255, [H, W, 3] in the graph's order of channels.
+  void RunPixels(std::span<const uint8_t> pixels);
+
   // [H, W, C] of the latest run.
   std::span<const float> tensor(int32_t index) const { return values_[index]; }
 
@@ -34,6 +37,7 @@ class FloatExecutor {
   void RunSoftmax(const GraphOp& op);
 
   const Graph& graph_;
+  std::vector<float> real_;  // the image of RunPixels()
   std::vector<std::vector<float>> values_;
   // Per op [K, K, I, O], so that the innermost loop runs over outputs.
   std::vector<std::vector<float>> weights_by_output_;

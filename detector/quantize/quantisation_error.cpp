@@ -107,14 +107,9 @@ std::vector<OpError> MeasureErrors(
   IntegerNetwork integers(graph, quantized, backend);
   FloatExecutor floats(graph);
   std::vector<OpError> errors(graph.ops.size());
-  std::vector<float> real(graph.shape(graph.input).elements());
   int done = 0;
   for (const std::vector<uint8_t>& image : images) {
-    for (std::size_t i = 0; i < image.size(); ++i) {
-      real[i] = (static_cast<float>(image[i]) - graph.input_mean[i % 3]) /
-                graph.input_std[i % 3];
-    }
-    floats.Run(real);
+    floats.RunPixels(image);
     integers.Run(image);
     for (std::size_t i = 0; i < errors.size(); ++i) {
       AddErrors(floats.tensor(graph.ops[i].output), integers.values(i),

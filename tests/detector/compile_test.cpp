@@ -4,13 +4,16 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <cstring>
 #include <set>
 #include <string>
 
 #include "detector/compile_error.h"
 #include "detector/graph/build_graph.h"
+#include "detector/quantize/equalize.h"
 #include "detector/quantize/float_executor.h"
+#include "detector/quantize/quantisation_error.h"
 #include "runtime/executor.h"
 #include "tests/detector/integer_simulation.h"
 #include "tests/detector/tiny_network.h"
@@ -100,6 +103,71 @@ TEST(Compile, RunsAsTheIntegerSimulationByteForByte) {
       ExpectRuntimeEqualsSimulation(TinyNetwork(input), seed, HostBackend());
     }
   }
+}
+
+// A network in which the depthwise convolution of a block reads channels of
+// very different size, and evens them out.
+Graph UnevenGraph() {
+  constexpr float kSmall = 0.02f;
+  Graph graph = BuildGraph(TinyNetwork(), RandomWeights(7));
+  for (GraphOp& op : graph.ops) {
+    const std::string& name = graph.tensors[op.output].name;
+    const auto outputs = static_cast<std::size_t>(graph.shape(op.output).c);
+    if (name == "blocks.2.expand") {
+      const std::size_t each = op.weights.size() / outputs;
+      for (std::size_t i = 0; i < op.weights.size(); ++i) {
+        if (i / each % 3 != 0) op.weights[i] *= kSmall;
+      }
+      for (std::size_t o = 0; o < outputs; ++o) {
+        if (o % 3 != 0) op.bias[o] *= kSmall;
+      }
+    } else if (name == "blocks.2.depthwise") {
+      for (std::size_t i = 0; i < op.weights.size(); ++i) {
+        if (i % outputs % 3 != 0) op.weights[i] /= kSmall;
+      }
+    }
+  }
+  return graph;
+}
+
+TEST(EqualizeChannels, KeepsTheFloatAnswersAndSharpensInt8) {
+  const Graph before = UnevenGraph();
+  Graph after = before;
+  const auto images = RandomImages(before.shape(before.input), 8, 7);
+  int runs = 0;
+  EqualizeChannels(
+      images, [&](int done, int total) { runs += done <= total ? 1 : 0; },
+      &after);
+  EXPECT_EQ(runs, 8);
+  FloatExecutor executor_before(before);
+  FloatExecutor executor_after(after);
+  executor_before.RunPixels(images[3]);
+  executor_after.RunPixels(images[3]);
+  for (const GraphLevel& level : before.levels) {
+    const auto expected = executor_before.tensor(level.class_tensor);
+    const auto actual = executor_after.tensor(level.class_tensor);
+    for (std::size_t i = 0; i < expected.size(); ++i) {
+      ASSERT_NEAR(actual[i], expected[i], 1e-4f * (1 + std::abs(expected[i])));
+    }
+  }
+  const auto ratio_of = [&](const Graph& graph) {
+    const CompiledModel compiled = Compile(graph, images, nullptr);
+    const auto errors = MeasureErrors(graph, compiled.quantized, images,
+                                      ReferenceBackend(), nullptr);
+    for (std::size_t i = 0; i < graph.ops.size(); ++i) {
+      if (graph.tensors[graph.ops[i].output].name == "blocks.2.project") {
+        return errors[i].signal_to_noise();
+      }
+    }
+    ADD_FAILURE() << "no blocks.2.project";
+    return 0.0;
+  };
+  EXPECT_GT(ratio_of(after), ratio_of(before) + 6.0);
+}
+
+TEST(EqualizeChannels, ExpectsImages) {
+  Graph graph = BuildGraph(TinyNetwork(), RandomWeights(7));
+  EXPECT_THROW(EqualizeChannels({}, nullptr, &graph), CompileError);
 }
 
 TEST(Compile, KeepsInt8CloseToFloat) {
