@@ -15,6 +15,7 @@ namespace {
 
 constexpr int32_t kBins = 2048;
 constexpr float kInt8Steps = 255.0f;
+constexpr float kLeastLogit = -6.0f;  // a score of 0.0025
 
 // Zero must be a quantised value exactly: it pads, and it is ReLU's bound.
 Range IncludingZero(Range range) {
@@ -183,6 +184,7 @@ Calibration Calibrate(const Graph& graph,
   std::vector<Range> extremes(tensor_count, {kInfinity, -kInfinity});
   std::vector<std::vector<double>> channel_sums;
   std::vector<std::vector<int64_t>> histograms(tensor_count);
+  std::vector<bool> is_score(tensor_count, false);
   for (std::size_t t = 0; t < tensor_count; ++t) {
     channel_sums.emplace_back(graph.tensors[t].shape.c, 0.0);
     histograms[t].assign(kBins, 0);
@@ -226,10 +228,20 @@ Calibration Calibrate(const Graph& graph,
     for (const float value : values) ++histograms[t][BinOf(value, range)];
   });
 
+  // All that matters of a class logit is above scores that nobody keeps; and
+  // where the few high ones were cut off, the best detections would tie.
+  for (const GraphLevel& level : graph.levels) {
+    if (graph.head.encoding != format::BoxEncoding::kLtrbExp) break;
+    Range& range = extremes[level.class_tensor];
+    range.min = std::max(range.min, kLeastLogit);
+    is_score[level.class_tensor] = true;
+  }
+
   Calibration calibration;
   for (std::size_t t = 0; t < tensor_count; ++t) {
     calibration.ranges.push_back(
-        ChooseRange(histograms[t], extremes[t], choice));
+        ChooseRange(histograms[t], extremes[t],
+                    is_score[t] ? RangeChoice::kMinMax : choice));
     const Shape shape = graph.tensors[t].shape;
     const double pixels =
         static_cast<double>(images.size()) * shape.h * shape.w;

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 #include <set>
@@ -11,6 +12,7 @@
 
 #include "detector/compile_error.h"
 #include "detector/graph/build_graph.h"
+#include "detector/quantize/calibration.h"
 #include "detector/quantize/equalize.h"
 #include "detector/quantize/float_executor.h"
 #include "detector/quantize/quantisation_error.h"
@@ -168,6 +170,31 @@ TEST(EqualizeChannels, KeepsTheFloatAnswersAndSharpensInt8) {
 TEST(EqualizeChannels, ExpectsImages) {
   Graph graph = BuildGraph(TinyNetwork(), RandomWeights(7));
   EXPECT_THROW(EqualizeChannels({}, nullptr, &graph), CompileError);
+}
+
+TEST(Calibrate, KeepsTheLargestScoresAndNothingBelowMinusSix) {
+  Graph graph = BuildGraph(TinyNetwork(), RandomWeights(7));
+  const int32_t classes = graph.levels[0].class_tensor;
+  for (GraphOp& op : graph.ops) {
+    if (op.output != classes) continue;
+    for (float& bias : op.bias) bias -= 9.0f;
+    op.bias[0] += 12.0f;
+  }
+  const auto images = RandomImages(graph.shape(graph.input), 4, 7);
+  FloatExecutor executor(graph);
+  float largest = 0.0f;
+  float least = 0.0f;
+  for (const auto& image : images) {
+    executor.RunPixels(image);
+    for (const float logit : executor.tensor(classes)) {
+      largest = std::max(largest, logit);
+      least = std::min(least, logit);
+    }
+  }
+  ASSERT_LT(least, -6.0f);
+  const Range range = Calibrate(graph, images, nullptr).ranges[classes];
+  EXPECT_EQ(range.max, largest);
+  EXPECT_EQ(range.min, -6.0f);
 }
 
 TEST(Compile, KeepsInt8CloseToFloat) {
