@@ -18,11 +18,30 @@
 namespace ocellus {
 namespace {
 
-std::vector<uint8_t> ReadShippedModel() {
-  std::ifstream file(OCELLUS_SOURCE_DIR "/detector/models/voc_h7.ocellus",
-                     std::ios::binary);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
+constexpr char kModels[] = OCELLUS_SOURCE_DIR "/detector/models/";
+
+// What the card of a model says.
+struct Card {
+  std::string name;
+  uint32_t arena_bytes;
+  int64_t macs;
+  uint32_t peak_layer_by_layer;
+};
+
+void PrintTo(const Card& card, std::ostream* out) { *out << card.name; }
+
+class ShippedModel : public testing::TestWithParam<Card> {
+ protected:
+  void SetUp() override {
+    std::ifstream file(kModels + GetParam().name + ".ocellus",
+                       std::ios::binary);
+    blob_.assign(std::istreambuf_iterator<char>(file), {});
+    ASSERT_EQ(Model::Parse(blob_, &model_), Status::kOk);
+  }
+
+  std::vector<uint8_t> blob_;
+  Model model_;
+};
 
 // The head's outputs of a model for a picture of stripes and noise.
 std::vector<int8_t> Outputs(const std::vector<uint8_t>& blob,
@@ -56,36 +75,27 @@ std::vector<int8_t> Outputs(const std::vector<uint8_t>& blob,
   return outputs;
 }
 
-TEST(ShippedModel, HasTheNetworkOfItsDescription) {
-  const std::vector<uint8_t> blob = ReadShippedModel();
-  Model model;
-  ASSERT_EQ(Model::Parse(blob, &model), Status::kOk);
+TEST_P(ShippedModel, HasTheNetworkOfItsDescription) {
   const NetworkDescription network =
-      ReadNetworkDescription(OCELLUS_SOURCE_DIR "/detector/models/voc_h7.json");
-  EXPECT_EQ(model.name(), network.name);
-  EXPECT_EQ(model.shape(model.header().input), network.input);
-  ASSERT_EQ(model.class_count(), 20);
-  EXPECT_EQ(model.class_name(14), network.classes[14]);
+      ReadNetworkDescription(kModels + GetParam().name + ".json");
+  EXPECT_EQ(model_.name(), network.name);
+  EXPECT_EQ(model_.shape(model_.header().input), network.input);
+  ASSERT_EQ(model_.class_count(), 20);
+  EXPECT_EQ(model_.class_name(14), network.classes[14]);
 }
 
-TEST(ShippedModel, NeedsTheMemoryItsCardSays) {
-  const std::vector<uint8_t> blob = ReadShippedModel();
-  Model model;
-  ASSERT_EQ(Model::Parse(blob, &model), Status::kOk);
-  EXPECT_EQ(model.header().arena_bytes, 217'056u);
-  const Graph graph = UnpackModel(model).graph;
-  EXPECT_EQ(MacsUnder(graph, {}), 331'507'456);
-  EXPECT_EQ(LayerByLayer(graph).peak_bytes, 917'504u);
+TEST_P(ShippedModel, NeedsTheMemoryItsCardSays) {
+  EXPECT_EQ(model_.header().arena_bytes, GetParam().arena_bytes);
+  const Graph graph = UnpackModel(model_).graph;
+  EXPECT_EQ(MacsUnder(graph, {}), GetParam().macs);
+  EXPECT_EQ(LayerByLayer(graph).peak_bytes, GetParam().peak_layer_by_layer);
 }
 
-TEST(ShippedModel, GivesTheSameBytesUnderEveryPlanAndBackend) {
-  const std::vector<uint8_t> blob = ReadShippedModel();
-  Model model;
-  ASSERT_EQ(Model::Parse(blob, &model), Status::kOk);
-  const std::vector<int8_t> expected = Outputs(blob, HostBackend());
-  EXPECT_EQ(Outputs(blob, ReferenceBackend()), expected) << "reference";
+TEST_P(ShippedModel, GivesTheSameBytesUnderEveryPlanAndBackend) {
+  const std::vector<int8_t> expected = Outputs(blob_, HostBackend());
+  EXPECT_EQ(Outputs(blob_, ReferenceBackend()), expected) << "reference";
 
-  const UnpackedModel unpacked = UnpackModel(model);
+  const UnpackedModel unpacked = UnpackModel(model_);
   const Graph& graph = unpacked.graph;
   const auto expect_same = [&](const std::vector<Stage>& stages,
                                const std::string& name) {
@@ -106,6 +116,12 @@ TEST(ShippedModel, GivesTheSameBytesUnderEveryPlanAndBackend) {
         "4x4 patches, keep " + std::to_string(static_cast<int>(keep)));
   }
 }
+
+INSTANTIATE_TEST_SUITE_P(
+    Shipped, ShippedModel,
+    testing::Values(Card{"voc_h7", 217'056, 331'507'456, 917'504},
+                    Card{"voc_m4", 139'104, 159'158'272, 401'408}),
+    [](const auto& test) { return test.param.name; });
 
 }  // namespace
 }  // namespace ocellus
