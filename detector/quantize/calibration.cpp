@@ -184,7 +184,6 @@ Calibration Calibrate(const Graph& graph,
   std::vector<Range> extremes(tensor_count, {kInfinity, -kInfinity});
   std::vector<std::vector<double>> channel_sums;
   std::vector<std::vector<int64_t>> histograms(tensor_count);
-  std::vector<bool> is_score(tensor_count, false);
   for (std::size_t t = 0; t < tensor_count; ++t) {
     channel_sums.emplace_back(graph.tensors[t].shape.c, 0.0);
     histograms[t].assign(kBins, 0);
@@ -230,6 +229,7 @@ Calibration Calibrate(const Graph& graph,
 
   // All that matters of a class logit is above scores that nobody keeps; and
   // where the few high ones were cut off, the best detections would tie.
+  std::vector<bool> is_score(tensor_count, false);
   for (const GraphLevel& level : graph.levels) {
     if (graph.head.encoding != format::BoxEncoding::kLtrbExp) break;
     Range& range = extremes[level.class_tensor];

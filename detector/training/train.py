@@ -293,6 +293,10 @@ class Trainer:
         random.seed(args.seed)
         if args.teacher and not args.views:
             sys.exit('--teacher expects --views')
+        for path in (args.start, args.head_start, args.teacher):
+            if (path or '').endswith('.safetensors') and (
+                    not pathlib.Path(path).is_file()):
+                sys.exit(f'{path}: no such file, expected a network of ours')
         root = voc.locate_voc(args.voc)
         if from_imagenet(args.start):
             voc.locate_weights(args.start)
@@ -411,8 +415,16 @@ class Trainer:
         model.freeze(args.freeze)
         teacher = (export.load_network(args.teacher).to(self.device).eval()
                    if args.teacher else None)
+        if teacher and (teacher.classes, teacher.strides) != (
+                model.classes, model.strides):
+            sys.exit(f'{args.teacher}: expected the classes and strides of '
+                     f'{args.network}')
+        made_with = {name: getattr(args, name) for name in (
+            'start', 'teacher', 'train', 'limit', 'freeze', 'views',
+            'mosaic', 'batch', 'seed')}
         kept = views.open_or_make(
-            self.folder / 'views.pt', model, teacher, self.photos,
+            self.folder / 'views.pt',
+            {**made_with, 'size': self.plan[0][0]}, model, teacher, self.photos,
             self.plan[0][0], args.mosaic, args.views, args.batch,
             args.seed, args.loaders, self.workers(), self.progress)
         model.requires_grad_(False)

@@ -8,6 +8,7 @@ import collections
 import concurrent.futures
 import dataclasses
 import os
+import sys
 
 import numpy as np
 import torch
@@ -117,12 +118,16 @@ def make(model, teacher, photos, size, mosaic, passes, batch, seed, loaders,
             'objects': np.concatenate(objects)}
 
 
-def open_or_make(path, *arguments):
-    """Views kept at `path`."""
+def open_or_make(path, made_with, *arguments):
+    """Views kept at `path`, if they were made with the same options."""
     if path.exists():
         kept = torch.load(path)
+        if kept['made_with'] != made_with:
+            sys.exit(f'{path}: made with {kept["made_with"]}, expected '
+                     f'{made_with}; delete it to make views anew')
     else:
         kept = make(*arguments)
+        kept['made_with'] = made_with
         temporary = path.with_suffix('.tmp')
         torch.save(kept, temporary)
         os.replace(temporary, path)
