@@ -91,12 +91,13 @@ class JsonLines {
   std::optional<OutputFile> file_;
 };
 
-// Names within the output folder, each given once.
+// Names within the output folder, which the first makes; each given once.
 class OutputNames {
  public:
   explicit OutputNames(std::string folder) : folder_(std::move(folder)) {}
 
   std::string Next(const std::string& file, const std::string& extension) {
+    MakeFolder(folder_);
     const std::string stem = fs::path(file).stem().string();
     std::string name = stem + extension;
     for (int n = 2; !used_.insert(name).second; ++n) {
@@ -119,9 +120,7 @@ class DetectRun {
                        ? file_.model().header().score_threshold
                        : static_cast<float>(options.threshold)),
         json_(options.json),
-        names_(options.out) {
-    MakeFolder(options.out);
-  }
+        names_(options.out) {}
 
   void Picture(const std::string& path) {
     cv::Mat picture = ReadPicture(path);

@@ -203,7 +203,8 @@ fails 'missing.ocellus' "$ocellus" cam --headless --source clip.y4m --model miss
 # --- Pictures and videos. ---
 fails 'missing.jpg: no such file' "$ocellus" detect missing.jpg --model tiny.ocellus
 mkdir out
-fails 'truncated.jpg' "$ocellus" detect truncated.jpg --out out --model tiny.ocellus
+fails 'truncated.jpg' "$ocellus" detect truncated.jpg --out fresh --model tiny.ocellus
+[ ! -e fresh ] || complain "detect left a folder and nothing in it"
 fails 'truncated.jpg' "$ocellus" detect truncated.jpg --json j --out out --model tiny.ocellus
 fails 'short.ppm' "$ocellus" detect short.ppm --out out --model tiny.ocellus
 fails 'tiny.ocellus: not a video' "$ocellus" detect tiny.ocellus --out out --model tiny.ocellus
