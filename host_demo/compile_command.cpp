@@ -47,6 +47,7 @@ struct CompileOptions {
   std::string network;
   std::string weights;
   std::string head;
+  std::string name;
   std::string output;
   std::string emit;
   std::string calibrate;
@@ -171,6 +172,10 @@ void ReportErrors(const Graph& graph, const QuantizedGraph& quantized,
   }
 }
 
+void Rename(const CompileOptions& options, Graph* graph) {
+  if (!options.name.empty()) graph->name = options.name;
+}
+
 // A TensorFlow Lite model is quantised already.
 void CompileTflite(const CompileOptions& options) {
   if (!options.weights.empty()) {
@@ -190,6 +195,7 @@ void CompileTflite(const CompileOptions& options) {
   if (!options.head.empty()) {
     ApplyHeadDescription(options.head, &imported.graph);
   }
+  Rename(options, &imported.graph);
   WriteModel(options.output, options.emit, imported.graph, imported.quantized,
              FindPlan(imported.graph, options.plan),
              FindTarget(options.plan.target));
@@ -197,6 +203,7 @@ void CompileTflite(const CompileOptions& options) {
 
 // A float network, and the files behind its description.
 void QuantizeAndWrite(const CompileOptions& options, Graph graph) {
+  Rename(options, &graph);
   const Target target = FindTarget(options.plan.target);
   const PlanCandidate plan = FindPlan(graph, options.plan);
   const bool is_prescribed = IsPrescribed(graph);
@@ -286,6 +293,8 @@ void AddCompileCommand(CLI::App& app) {
   command->add_option("--head", options->head,
                       "What an imported model's outputs mean (JSON, see "
                       "detector/import/README.md)");
+  command->add_option("--name", options->name,
+                      "The model's name (default: the network's)");
   command->add_option("-o,--output", options->output, "The model to write");
   command->add_option("--emit-c", options->emit,
                       "Folder for the model as C++ sources, with an example "

@@ -61,6 +61,8 @@ for ranges in error minmax percentile entropy; do
 done
 prints '^  25 4x6x16 .*[0-9]$' compile detector --report
 prints '^MACs  *2,066,208' "$ocellus" inspect detector.ocellus
+prints 'calibrated' compile detector --name renamed
+prints '^model  *renamed ' "$ocellus" inspect detector.ocellus
 prints '"detections":\[' "$ocellus" detect "$exported/colours/red/0.ppm" \
   --model detector.ocellus --threshold 0.01
 also '"class":"[cst]'
