@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import torch
 
+import augment
 import export
 import network as networks
 import voc
@@ -18,13 +19,26 @@ MAX_DETECTIONS = 100
 CANDIDATES = 400
 
 
-def load_image(photo, size):
-    """RGB uint8 stretched to size (w, h)."""
+def inner_size(photo, size, letterbox):
+    """-> (w, h) that the photo takes of the input's size."""
+    if not letterbox:
+        return size
+    scale = min(size[0] / photo.width, size[1] / photo.height)
+    return (max(round(photo.width * scale), 1),
+            max(round(photo.height * scale), 1))
+
+
+def load_image(photo, size, letterbox=False):
+    """RGB uint8 stretched to size (w, h), or in proportion and grey below or
+    at the right."""
     image = cv2.imdecode(photo.jpeg, cv2.IMREAD_COLOR)
     image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
-    shrinks = image.shape[1] > size[0] or image.shape[0] > size[1]
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if shrinks
-                      else cv2.INTER_LINEAR)
+    w, h = inner_size(photo, size, letterbox)
+    shrinks = image.shape[1] > w or image.shape[0] > h
+    image = cv2.resize(image, (w, h), interpolation=cv2.INTER_AREA if shrinks
+                       else cv2.INTER_LINEAR)
+    return cv2.copyMakeBorder(image, 0, size[1] - h, 0, size[0] - w,
+                              cv2.BORDER_CONSTANT, value=[augment.GREY] * 3)
 
 
 def suppress(boxes, scores, labels, limit):
@@ -49,13 +63,13 @@ def suppress(boxes, scores, labels, limit):
 
 @torch.no_grad()
 def detect(model, photos, size, threshold=0.005, nms_iou=0.5, batch=16,
-           device='cpu'):
+           device='cpu', letterbox=False):
     """-> per photo (labels [N], scores [N], boxes [N, 4] in XML pixels)."""
     model.eval()
     results = []
     for start in range(0, len(photos), batch):
         group = photos[start:start + batch]
-        images = np.stack([load_image(p, size) for p in group])
+        images = np.stack([load_image(p, size, letterbox) for p in group])
         x = networks.normalise(torch.from_numpy(images).to(device),
                                model.description)
         logits, boxes, _ = networks.flatten(model(x), model.strides)
@@ -66,10 +80,10 @@ def detect(model, photos, size, threshold=0.005, nms_iou=0.5, batch=16,
             if len(score) > CANDIDATES:
                 best = np.argpartition(-score, CANDIDATES)[:CANDIDATES]
                 cell, label, score = cell[best], label[best], score[best]
-            box = np.clip(b[cell], 0, [*size, *size])
+            w, h = inner_size(photo, size, letterbox)
+            box = np.clip(b[cell], 0, [w, h, w, h])
             keep = suppress(box, score, label, nms_iou)[:MAX_DETECTIONS]
-            scale = np.array([photo.width / size[0],
-                              photo.height / size[1]] * 2)
+            scale = np.array([photo.width / w, photo.height / h] * 2)
             found = box[keep] * scale + [1, 1, 0, 0]
             results.append((label[keep], score[keep], found))
     return results
@@ -152,6 +166,9 @@ def main():
     parser.add_argument('--list', default='VOC2007/val')
     parser.add_argument('--limit', type=int)
     parser.add_argument('--size', type=int, nargs=2, metavar=('W', 'H'))
+    parser.add_argument('--letterbox', action='store_true',
+                        help='keep proportions (default: stretch)')
+    parser.add_argument('--nms-iou', type=float, default=0.5)
     parser.add_argument('--threshold', type=float, default=0.005)
     parser.add_argument('--detections', metavar='FOLDER',
                         help='write devkit text files here')
@@ -167,7 +184,8 @@ def main():
     size = tuple(args.size or (spec['width'], spec['height']))
     photos = voc.read_list(voc.locate_voc(args.voc), args.list,
                            model.classes, args.limit)
-    results = detect(model, photos, size, args.threshold)
+    results = detect(model, photos, size, args.threshold, args.nms_iou,
+                     letterbox=args.letterbox)
     if args.detections:
         name = args.list.split('/')[-1]
         write_detections(args.detections, photos, results, model.classes,

@@ -48,6 +48,21 @@ def complete_iou(a, b):
     return overlap - apart / (span.square().sum(1) + EPS) - trade * shape
 
 
+def generalized_iou(a, b):
+    """GIoU of boxes [P, 4] (Rezatofighi et al. 2019, arXiv 1902.09630)."""
+    hull = (torch.maximum(a[:, 2:], b[:, 2:]) -
+            torch.minimum(a[:, :2], b[:, :2])).prod(1) + EPS
+    area = (a[:, 2:] - a[:, :2]).prod(1) + (b[:, 2:] - b[:, :2]).prod(1)
+    overlap = iou(a, b)
+    union = area / (1 + overlap)  # overlap = (area - union) / union
+    return overlap - (hull - union) / hull
+
+
+BOX_OVERLAPS = {'plain': iou, 'generalized': generalized_iou,
+                'complete': complete_iou}
+BOX_OVERLAP = complete_iou
+
+
 @torch.no_grad()
 def assign(logits, boxes, centres, image, label, target):
     """Chooses which cells learn which objects.
@@ -100,7 +115,7 @@ def detection_loss(logits, boxes, centres, objects):
     where = image[obj], cell
     cls = (background - (logits[where[0], cell, label[obj]] * soft).sum()
            ) / total
-    box = ((1 - complete_iou(boxes[where], target[obj])) * soft).sum() / total
+    box = ((1 - BOX_OVERLAP(boxes[where], target[obj])) * soft).sum() / total
     return CLASS_WEIGHT * cls + BOX_WEIGHT * box, (cls.item(), box.item())
 
 
@@ -116,6 +131,6 @@ def distillation_loss(logits, boxes, teacher_logits, teacher_boxes):
     total = sure[seen].sum().clamp(min=1.0)
     cls = F.binary_cross_entropy_with_logits(logits, target,
                                              reduction='sum') / total
-    apart = 1 - complete_iou(boxes[seen], teacher_boxes[seen].float())
+    apart = 1 - BOX_OVERLAP(boxes[seen], teacher_boxes[seen].float())
     box = (apart * sure[seen]).sum() / total
     return CLASS_WEIGHT * cls + BOX_WEIGHT * box

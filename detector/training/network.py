@@ -153,12 +153,12 @@ class Head(nn.Module):
             up = F.interpolate(pyramid[level + 1], scale_factor=2.0)
             pyramid[level] = self.fuse[level](
                 self.sum[level](pyramid[level] + up))
-        outputs = []
-        for level, x in enumerate(pyramid):
-            for layer in self.tower[level]:
-                x = layer(x)
-            outputs.append((self.cls[level](x), self.box[level](x)))
-        return outputs
+        return [self.predict(level, x) for level, x in enumerate(pyramid)]
+
+    def predict(self, level, x):
+        for layer in self.tower[level]:
+            x = layer(x)
+        return self.cls[level](x), self.box[level](x)
 
 
 class Detector(nn.Module):

@@ -7,13 +7,15 @@
 The features of some passes over the training lists are made once, in
 training-runs/RUN/features.pt (float16, 50 kB a sample of MCUNet-in3 at 192
 pixels); then every call trains a head on them and adds a line of JSON with its
-options and mAP to training-runs/RUN/heads.jsonl.
+options and mAP to training-runs/RUN/heads.jsonl. What concerns the features
+(the first group of options) counts when they are made.
 """
 import argparse
 import copy
 import json
 import pathlib
 import random
+import sys
 import time
 
 import cv2
@@ -22,6 +24,7 @@ import torch
 
 import augment
 import evaluate
+import export
 import loss as losses
 import network as networks
 import replicas
@@ -42,11 +45,20 @@ def parse_arguments(argv=None):
     add('--passes', type=int, default=3, help='over the training lists')
     add('--size', type=int, default=192, help='side, pixels')
     add('--mosaic', type=float, default=0.25, help='probability')
+    add('--plain', action='store_true',
+        help='samples are flipped only: no zoom, crop, aspect or colour')
+    add('--teacher', help='keep the answers of this network of ours too')
     add('--limit', type=int, help='use this many images of each list')
     add('--val-images', type=int, default=500)
     add('--threads', type=int, default=2)
     head = parser.add_argument_group('what to try')
     add = head.add_argument
+    add('--seed', type=int, default=1)
+    add('--turns', type=int, default=1, help='over the kept samples')
+    add('--balance', type=float, default=0.0,
+        help='draw samples by this power of their rarest class')
+    add('--distil', type=float, default=0.0,
+        help="weight of the teacher's answers")
     add('--lr', type=float, default=train.HEAD_LR)
     add('--batch', type=int, default=32)
     add('--weight-decay', type=float, default=0.05)
@@ -56,17 +68,35 @@ def parse_arguments(argv=None):
     add('--alpha', type=float, default=losses.ALPHA)
     add('--beta', type=float, default=losses.BETA)
     add('--top-k', type=int, default=losses.TOP_K)
+    add('--box-overlap', choices=losses.BOX_OVERLAPS, default='complete',
+        help='that the box loss is one less')
+    add('--strides', help='likewise, comma between')
+    add('--separate', action='store_true',
+        help='towers of their own for classes and for boxes')
     add('--width', type=int, help="of the head (default: the network's)")
     add('--kernel', type=int, help='likewise')
     add('--tower-depth', type=int, help='likewise')
     return parser.parse_args(argv)
 
 
-def features(model, images):
+class SeparateTowers(networks.Head):
+    """Its second towers, for boxes, start as copies of the first."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.box_tower = copy.deepcopy(self.tower)
+
+    def predict(self, level, x):
+        box = x
+        for layer in self.box_tower[level]:
+            box = layer(box)
+        return super().predict(level, x)[0], self.box[level](box)
+
+
+def features(model, x):
     """-> the backbone's outputs, channels last, float16."""
     wanted = [model.taps[s] for s in model.strides]
-    x = model.stem(networks.normalise(torch.from_numpy(images),
-                                      model.description))
+    x = model.stem(x)
     found = []
     for i, block in enumerate(model.blocks):
         x = block(x)
@@ -84,19 +114,28 @@ def make_features(args, model, photos, path):
     train.initialise(model, start, photos, 'cpu', args.threads,
                      train.tqdm.tqdm)
     model.eval()
+    teacher = export.load_network(args.teacher).eval() if args.teacher else None
+    if args.plain:
+        augment.ZOOM, augment.ASPECT = (1, 1), 1
+        augment.HUE = augment.SATURATION = augment.VALUE = 0
     batch = min(args.batch, len(photos))
     plan = [((args.size, args.size), args.mosaic)] * args.passes
     steps = len(photos) // batch * args.passes
     loader = augment.Loader(photos, plan, (0, 0), batch, 1)
-    levels, objects = [[] for _ in model.strides], []
+    levels, objects, answers = [[] for _ in model.strides], [], []
     for step in train.tqdm.tqdm(range(steps), desc='features', disable=None):
         images, found = loader.get()
-        for level, x in zip(levels, features(model, images)):
-            level.append(x)
+        x = networks.normalise(torch.from_numpy(images), model.description)
+        for level, feature in zip(levels, features(model, x)):
+            level.append(feature)
+        if teacher:
+            answers.append([answer.half() for answer in networks.flatten(
+                teacher(x), teacher.strides)[:2]])
         found[:, 0] += step * batch
         objects.append(torch.from_numpy(found))
     loader.close()
     kept = {'levels': [torch.cat(level) for level in levels],
+            'answers': [torch.cat(answer) for answer in zip(*answers)],
             'objects': torch.cat(objects), 'size': args.size,
             'model': model.state_dict()}
     temporary = path.with_suffix('.tmp')
@@ -104,26 +143,40 @@ def make_features(args, model, photos, path):
     temporary.replace(path)
 
 
-def train_head(args, model, kept):
-    """Trains model.head on the kept features; -> its average, last losses."""
-    head, levels, objects = model.head, kept['levels'], kept['objects']
-    count = len(levels[0])
+def draw(args, objects, count):
+    """-> the samples to train on, in order."""
+    if not args.balance:
+        return torch.cat([torch.randperm(count) for _ in range(args.turns)])
+    label = objects[:, 1].long()
+    rarity = label.bincount().clamp(min=1).double().pow(-args.balance)[label]
+    weight = rarity.new_full((count,), rarity.min()).scatter_reduce(
+        0, objects[:, 0].long(), rarity, 'amax')
+    return weight.multinomial(count * args.turns, replacement=True)
+
+
+def train_head(args, model, levels, answers, objects):
+    """Trains model.head on features; -> its average, last losses."""
+    head, count = model.head, len(levels[0])
     first = torch.searchsorted(objects[:, 0].contiguous(),
                                torch.arange(count + 1).float())
 
     def objective(part, samples, found):
         x = [level[samples].float().permute(0, 3, 1, 2) for level in levels]
-        return losses.detection_loss(
-            *networks.flatten(part(x), model.strides), found)
+        logits, boxes, centres = networks.flatten(part(x), model.strides)
+        loss, parts = losses.detection_loss(logits, boxes, centres, found)
+        if args.distil:
+            loss = loss + args.distil * losses.distillation_loss(
+                logits, boxes, *(answer[samples] for answer in answers))
+        return loss, parts
 
     workers = replicas.Replicas(head, args.threads, objective)
     for part in workers.models:
         part.train()
     optimiser = train.make_optimiser(head, args, head=True)
     average = copy.deepcopy(head)
-    steps = count // args.batch
+    order = draw(args, objects, count)
+    steps = len(order) // args.batch
     values = []
-    order = torch.randperm(count)
     for step in train.tqdm.tqdm(range(steps), desc='head', disable=None):
         for group in optimiser.param_groups:
             group['lr'] = args.lr * train.learning_rate(step / steps, 0.04,
@@ -150,40 +203,59 @@ def main():
     args = parse_arguments()
     torch.set_num_threads(args.threads)
     cv2.setNumThreads(1)
-    torch.manual_seed(1)
-    random.seed(1)
+    torch.manual_seed(args.seed)
+    random.seed(args.seed)
     root = voc.locate_voc(args.voc)
     description = networks.load_description(args.network)
     for key in ('width', 'kernel', 'tower_depth'):
         description['head'][key] = (getattr(args, key) or
                                     description['head'][key])
-    model = networks.Detector(description).to(
-        memory_format=torch.channels_last)
     folder = pathlib.Path('training-runs') / args.run
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / 'features.pt'
     if not path.exists():
         photos = [p for which in ('VOC2007/train', 'VOC2012/train')
-                  for p in voc.read_list(root, which, model.classes,
+                  for p in voc.read_list(root, which, description['classes'],
                                          args.limit)]
-        make_features(args, model, photos, path)
+        make_features(args, networks.Detector(description).to(
+            memory_format=torch.channels_last), photos, path)
     kept = torch.load(path)
+    if args.distil and not kept['answers']:
+        sys.exit(f'{path}: expected answers of a teacher (--teacher, when it '
+                 'is made) for --distil')
     args.size = kept['size']
+    levels = dict(zip(description['head']['strides'], kept['levels']))
+    if args.strides:
+        description['head']['strides'] = [int(stride) for stride in
+                                          args.strides.split(',')]
+    if args.separate:
+        networks.Head = SeparateTowers
+    model = networks.Detector(description).to(
+        memory_format=torch.channels_last)
     model.load_state_dict({name: value for name, value in
                            kept['model'].items()
                            if not name.startswith('head.')}, strict=False)
     (losses.CLASS_WEIGHT, losses.BOX_WEIGHT, losses.ALPHA, losses.BETA,
-     losses.TOP_K) = (args.class_weight, args.box_weight, args.alpha,
-                      args.beta, args.top_k)
-    began = time.time()
-    model.head, (loss, cls, box) = train_head(args, model, kept)
-    model.eval()
+     losses.TOP_K, losses.BOX_OVERLAP) = (
+         args.class_weight, args.box_weight, args.alpha, args.beta,
+         args.top_k, losses.BOX_OVERLAPS[args.box_overlap])
     val = voc.read_list(root, 'VOC2007/val', model.classes, args.val_images)
-    table = evaluate.score(
-        val, evaluate.detect(model, val, (args.size, args.size)),
-        model.classes)
+
+    def measure():
+        return evaluate.score(
+            val, evaluate.detect(model, val, (args.size, args.size)),
+            model.classes)
+
+    began = time.time()
+    average, (loss, cls, box) = train_head(
+        args, model, [levels[stride] for stride in model.strides],
+        kept['answers'], kept['objects'])
+    last = measure()
+    model.head = average
+    table = measure()
     line = json.dumps({**vars(args), 'map_11': table['map_11'],
-                       'map_area': table['map_area'], 'loss': loss,
+                       'map_area': table['map_area'],
+                       'map_11_last': last['map_11'], 'loss': loss,
                        'cls': cls, 'box': box,
                        'seconds': round(time.time() - began)})
     with open(folder / 'heads.jsonl', 'a', encoding='utf-8') as file:
