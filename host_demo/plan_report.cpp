@@ -105,10 +105,16 @@ PlanReport ReportPlans(const Graph& graph) {
     report.paper_patches =
         CountPaperPatches(graph, report.patch_stage_end, kPaperPatches);
   }
-  report.front_whole =
-      FindPlans(graph, ImageFeed::kWhole, kPaperPatches, &CortexM7Backend());
-  report.front_rows =
-      FindPlans(graph, ImageFeed::kRows, kPaperPatches, &CortexM7Backend());
+  const auto find = [&](ImageFeed feed) {
+    SearchEffort effort;
+    std::vector<PlanCandidate> front =
+        FindPlans(graph, feed, kPaperPatches, &CortexM7Backend(), &effort);
+    report.effort.labels += effort.labels;
+    report.effort.grids_given_up += effort.grids_given_up;
+    return front;
+  };
+  report.front_whole = find(ImageFeed::kWhole);
+  report.front_rows = find(ImageFeed::kRows);
   if (!report.front_whole.empty()) {
     report.columns.push_back(
         MakeColumn(graph, "stream, whole image", report.front_whole.back()));
@@ -181,6 +187,12 @@ void PrintPlanReport(const Graph& graph, const PlanReport& report) {
   PrintFront("front of plans, whole image in the arena:", report.front_whole,
              layers);
   PrintFront("front of plans, image fed by rows:", report.front_rows, layers);
+  if (report.effort.grids_given_up > 0) {
+    std::printf(
+        "\n%d grids of tiles had too many choices and were not searched to "
+        "the end: a\nsmaller plan may exist\n",
+        report.effort.grids_given_up);
+  }
 }
 
 std::string PlanPlotScript(const Graph& graph, const PlanReport& report) {

@@ -25,6 +25,7 @@ struct PlanReport {
   std::vector<PlanColumn> columns;
   std::vector<PlanCandidate> front_whole;
   std::vector<PlanCandidate> front_rows;
+  SearchEffort effort;                    // that both fronts took
   std::vector<int64_t> receptive_fields;  // by op, see ReceptiveFields()
   // Pixels that neighbouring 4x4 patches share of each op's output, kNone
   // behind their stage.
