@@ -152,7 +152,8 @@ void Eval(const EvalOptions& options) {
   DetectionsByClass detections;
   std::string subject = options.detections;
   if (options.detections.empty()) {
-    model = std::make_unique<ModelFile>(FindModel(options.model.model));
+    model = std::make_unique<ModelFile>(
+        FindModel(options.model.model, kShippedTwin));
     subject = model->model().name();
   }
   const ClassNames classes = ClassesToScore(options, model.get());
@@ -322,7 +323,7 @@ void AddEvalCommand(CLI::App& app) {
                             "--write-detections", "--detections"}) {
     classes_folder->excludes(command->get_option(other));
   }
-  AddModelOptions(*command, options->model);
+  AddModelOptions(*command, options->model, kShippedTwin);
   command->callback([options] {
     options->imagenet_like.empty() ? Eval(*options) : EvalClassifier(*options);
   });

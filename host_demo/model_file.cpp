@@ -54,7 +54,7 @@ ModelFile::ModelFile(const std::string& path) : path_(path) {
   }
 }
 
-std::string FindModel(const std::string& wanted) {
+std::string FindModel(const std::string& wanted, const std::string& shipped) {
   if (!wanted.empty()) return wanted;
   if (const char* named = std::getenv("OCELLUS_MODEL");
       named != nullptr && *named != '\0') {
@@ -62,10 +62,10 @@ std::string FindModel(const std::string& wanted) {
   }
   std::error_code error;
   const fs::path executable = fs::read_symlink("/proc/self/exe", error);
-  const fs::path installed = executable.parent_path().parent_path() /
-                             "share/ocellus/models" / "voc_h7.ocellus";
+  const fs::path installed =
+      executable.parent_path().parent_path() / "share/ocellus/models" / shipped;
   const fs::path in_source =
-      fs::path(OCELLUS_SOURCE_DIR) / "detector/models" / "voc_h7.ocellus";
+      fs::path(OCELLUS_SOURCE_DIR) / "detector/models" / shipped;
   for (const fs::path& path : {installed, in_source}) {
     if (fs::exists(path, error)) return path.string();
   }

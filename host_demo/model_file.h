@@ -36,9 +36,14 @@ class ModelFile {
   std::vector<std::string> class_names_;
 };
 
+inline constexpr char kShippedModel[] = "voc_h7.ocellus";
+// The same network, which has not learned from VOC2007 val.
+inline constexpr char kShippedTwin[] = "voc_h7_twin.ocellus";
+
 // The model to use: `wanted` if not empty, else $OCELLUS_MODEL, else the
-// shipped voc_h7.ocellus of the installation or of the source tree. Throws
-// Failure, saying where it looked, if there is none.
-std::string FindModel(const std::string& wanted);
+// `shipped` one of the installation or of the source tree. Throws Failure,
+// saying where it looked, if there is none.
+std::string FindModel(const std::string& wanted,
+                      const std::string& shipped = kShippedModel);
 
 }  // namespace ocellus

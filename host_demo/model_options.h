@@ -4,11 +4,13 @@
 #include <CLI/CLI.hpp>
 #include <string>
 
+#include "host_demo/model_file.h"
+
 namespace ocellus {
 
 // What every subcommand that runs a model asks for.
 struct ModelOptions {
-  std::string model;  // empty: the default, see FindModel()
+  std::string model;  // empty: see FindModel()
   std::string backend = "host";
 };
 
@@ -20,10 +22,12 @@ inline void AddBackendOption(CLI::App& command, ModelOptions& options) {
       ->capture_default_str();
 }
 
-inline void AddModelOptions(CLI::App& command, ModelOptions& options) {
+inline void AddModelOptions(CLI::App& command, ModelOptions& options,
+                            const std::string& shipped = kShippedModel) {
   command.add_option("--model", options.model,
                      "Compiled model (default: $OCELLUS_MODEL, else the "
-                     "shipped voc_h7.ocellus)");
+                     "shipped " +
+                         shipped + ")");
   AddBackendOption(command, options);
 }
 

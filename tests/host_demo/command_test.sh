@@ -174,6 +174,9 @@ grep -q '"map_area": 1.0' s.json || complain "no score in s.json"
 prints '^mean  *100.00  *100.00  *1$' "$ocellus" eval --voc VOCdevkit \
   --detections det/comp3_det_val_%s.txt --images 1
 rm -rf s.json det
+# Its own default, which has not learned from VOC2007 val.
+prints '^voc_h7_twin on VOC2007/val' env -u OCELLUS_MODEL \
+  "$ocellus" eval --voc VOCdevkit
 if command -v gnuplot >/dev/null; then
   succeeds "$ocellus" inspect tiny.ocellus --plot p.png
   succeeds "$ocellus" eval --voc VOCdevkit --model tiny.ocellus --plot q.png
