@@ -208,6 +208,19 @@ def main():
                                  DESCRIPTION['classes'])['map_11']
     check(f'mAP {rounded_map:.3f} after learning with rounding',
           rounded_map > 0.9)
+    apart = losses.generalized_iou(torch.tensor([[0., 0, 1, 1], [1, 1, 3, 2]]),
+                                   torch.tensor([[2., 0, 3, 1], [1, 1, 3, 2]]))
+    check(f'GIoU of boxes apart and of equal ones: {apart.tolist()}',
+          torch.allclose(apart, torch.tensor([-1 / 3, 1])))
+    boxed = evaluate.load_image(photos[0], (SIZE, SIZE), letterbox=True)
+    below = boxed[round(SIZE * photos[0].height / photos[0].width):]
+    check(f'a letterbox has {len(below)} grey rows below the photo',
+          len(below) == 16 and (below == augment.GREY).all() and
+          (boxed[-len(below) - 1] != augment.GREY).any())
+    results = evaluate.detect(model, photos, (SIZE, SIZE), letterbox=True)
+    boxed_map = evaluate.score(photos, results,
+                               DESCRIPTION['classes'])['map_11']
+    check(f'mAP {boxed_map:.3f} letterboxed', boxed_map > 0.5)
     empty = losses.detection_loss(
         torch.zeros(1, 4, 3), torch.ones(1, 4, 4), torch.zeros(4, 2),
         torch.zeros(0, 6))[0]

@@ -70,12 +70,12 @@ def parse_arguments(argv=None):
     add('--top-k', type=int, default=losses.TOP_K)
     add('--box-overlap', choices=losses.BOX_OVERLAPS, default='complete',
         help='that the box loss is one less')
-    add('--strides', help='likewise, comma between')
     add('--separate', action='store_true',
         help='towers of their own for classes and for boxes')
     add('--width', type=int, help="of the head (default: the network's)")
     add('--kernel', type=int, help='likewise')
     add('--tower-depth', type=int, help='likewise')
+    add('--strides', help="some of the network's, comma between (default: all)")
     return parser.parse_args(argv)
 
 
