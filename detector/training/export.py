@@ -50,15 +50,14 @@ def export_network(network, path, **notes):
     save_safetensors(path, tensors, metadata)
 
 
-def import_matching(network, path, part=''):
-    """Copies the tensors of `part` whose names and shapes fit; -> a line.
+def import_matching(network, path):
+    """Copies the tensors whose names and shapes fit; -> a line.
 
     A layer for other classes does not fit and keeps its fresh weights.
     """
     tensors, _ = load_safetensors(path)
     state = {name: value for name, value in network.state_dict().items()
-             if name.startswith(part) and
-             not name.endswith('num_batches_tracked')}
+             if not name.endswith('num_batches_tracked')}
     fitting = [name for name, value in state.items()
                if name in tensors and tensors[name].shape == value.shape]
     if not fitting:
@@ -66,6 +65,49 @@ def import_matching(network, path, part=''):
     for name in fitting:
         state[name].copy_(torch.from_numpy(tensors[name].copy()))
     return (f'{len(fitting)} of {len(state)} tensors come from {path}')
+
+
+def import_head(network, path):
+    """Starts network.head from that of the network at `path`; -> a line.
+
+    Levels meet by stride. A wider head computes what the other does at first:
+    the other's channels come first in it and read nothing of the new ones. A
+    layer that does not fit so (fewer channels, other classes) stays fresh.
+    """
+    other = load_network(path)
+    source, count = other.head.state_dict(), 0
+    target = {name: value for name, value in network.head.state_dict().items()
+              if not name.endswith('num_batches_tracked')}
+    for name, value in target.items():
+        part, level, rest = name.split('.', 2)
+        stride = network.strides[int(level)]
+        if stride in other.strides:
+            at = other.strides.index(stride)
+            count += copy_leading(value, source.get(f'{part}.{at}.{rest}'),
+                                  same_outputs=part in ('cls', 'box'))
+    if not count:
+        raise ValueError(f'{path}: expected a head with a stride of '
+                         f'{network.strides}')
+    return f"{count} of {len(target)} of the head's tensors come from {path}"
+
+
+def copy_leading(value, source, same_outputs):
+    """Copies `source` into the first channels of `value` -> if it fits.
+
+    What the old outputs would read of new inputs is zero.
+    """
+    if source is None or source.ndim != value.ndim or (
+            source.shape[2:] != value.shape[2:]) or (
+            same_outputs and len(source) != len(value)) or any(
+            a > b for a, b in zip(source.shape, value.shape)):
+        return False
+    outputs = len(source)
+    if value.ndim > 1:
+        value[:outputs] = 0
+        value[:outputs, :source.shape[1]] = source
+    else:
+        value[:outputs] = source
+    return True
 
 
 def import_network(network, path):

@@ -5,6 +5,7 @@ Checks the C++ training ops against PyTorch's, the samples' boxes, that the
 loss falls and the mAP rises above 0.9, and that an exported file gives the
 same detections. Exits 1 if any of it fails.
 """
+import copy
 import pathlib
 import sys
 import tempfile
@@ -120,6 +121,33 @@ def check_views(model, photos):
     return fine and off < 0.1 and losses_of[0] < losses_of[1]
 
 
+def check_growth(model, images, folder):
+    """-> whether a wider head without the finest level starts with what the
+    narrow one computes, learns with its new channels, and learns from it."""
+    path = folder / 'narrow.safetensors'
+    export.export_network(model, path)
+    description = copy.deepcopy(DESCRIPTION)
+    description['head'].update(strides=[16], width=40)
+    wide = networks.Detector(description).to(
+        memory_format=torch.channels_last)
+    export.import_matching(wide, path)
+    export.import_head(wide, path)
+    x = networks.normalise(images, description)
+    with torch.no_grad():
+        narrow = networks.flatten(model.eval()(x)[1:], [16])
+        grown = networks.flatten(wide.eval()(x), [16])
+    fine = all(torch.allclose(a, b, atol=1e-2)
+               for a, b in zip(narrow, grown))
+    wide.freeze(3)
+    kept = views.compute(wide, model, images)
+    fine &= kept.logits.shape == grown[0].shape and torch.allclose(
+        kept.logits.float(), grown[0], atol=2e-2)
+    wide.train()
+    networks.flatten(wide(x), [16])[0].sum().backward()
+    new = wide.head.cls[0].weight.grad[:, DESCRIPTION['head']['width']:]
+    return fine and bool((new != 0).any())
+
+
 def objects_of(photos):
     rows = []
     for i, photo in enumerate(photos):
@@ -182,6 +210,9 @@ def main():
 
     check('views kept behind a frozen prefix give what images gave',
           check_views(other.eval(), photos))
+    with tempfile.TemporaryDirectory() as folder:
+        check('a grown head starts as the one it comes from, which teaches it',
+              check_growth(other.eval(), images, pathlib.Path(folder)))
 
     def normal():
         return networks.normalise(images, DESCRIPTION)

@@ -64,7 +64,7 @@ def parse_arguments(argv=None):
     add('--start', help='where weights come from: ImageNet (.npz, .pth), a network '
         'of ours (.safetensors), or "none"')
     add('--head-start', help='a network of ours (.safetensors) whose head is '
-        'started from')
+        'started from; it may be narrower, and have more levels')
     add('--sizes', default='160:18,224:8',
         help='SIZE:EPOCHS,... where SIZE is a side or WIDTHxHEIGHT')
     add('--batch', type=int, default=32)
@@ -98,6 +98,8 @@ def parse_arguments(argv=None):
         help='of the box loss')
     add('--beta', type=float, default=losses.BETA,
         help='power of the overlap in the assignment')
+    add('--box-overlap', choices=losses.BOX_OVERLAPS, default='complete',
+        help='that the box loss is one less')
     add('--clip', type=float, default=10.0, help='largest gradient norm')
     add('--seed', type=int, default=1)
     add('--threads', type=int, default=2)
@@ -229,9 +231,10 @@ def from_imagenet(path):
 
 def initialise(model, args, photos, device, workers, progress):
     """ImageNet weights, batch norm, feature matching."""
-    for path, part in ((args.start, ''), (args.head_start, 'head.')):
+    for path, import_from in ((args.start, export.import_matching),
+                              (args.head_start, export.import_head)):
         if path and path.endswith('.safetensors'):
-            print(export.import_matching(model, path, part))
+            print(import_from(model, path))
     if not from_imagenet(args.start):
         return
     source = start.Folded(voc.locate_weights(args.start), device)
@@ -415,8 +418,8 @@ class Trainer:
         model.freeze(args.freeze)
         teacher = (export.load_network(args.teacher).to(self.device).eval()
                    if args.teacher else None)
-        if teacher and (teacher.classes, teacher.strides) != (
-                model.classes, model.strides):
+        if teacher and (teacher.classes != model.classes or
+                        not set(model.strides) <= set(teacher.strides)):
             sys.exit(f'{args.teacher}: expected the classes and strides of '
                      f'{args.network}')
         made_with = {name: getattr(args, name) for name in (
@@ -558,6 +561,7 @@ def main():
     args = parse_arguments()
     losses.CLASS_WEIGHT, losses.BOX_WEIGHT = args.class_weight, args.box_weight
     losses.BETA = args.beta
+    losses.BOX_OVERLAP = losses.BOX_OVERLAPS[args.box_overlap]
     raise_priority(args.priority)
     trainer = Trainer(args)
     trainer.run()

@@ -85,9 +85,10 @@ def compute(model, teacher, images):
     inputs = x.half().permute(0, 2, 3, 1).contiguous()
     if teacher is None:
         return Batch(inputs.cpu())
+    answers = teacher(networks.normalise(images, teacher.description))
     logits, boxes, _ = networks.flatten(
-        teacher(networks.normalise(images, teacher.description)),
-        teacher.strides)
+        [answer for answer, stride in zip(answers, teacher.strides)
+         if stride in model.strides], model.strides)
     return Batch(inputs, logits.half(), boxes.half()).to('cpu')
 
 
