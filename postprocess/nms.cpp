@@ -6,22 +6,59 @@
 #include <span>
 
 namespace ocellus {
+namespace {
+
+// The mean of boxes, weighted. A mean of boxes inside [0, 1] is inside too:
+// rounding never brings a weighted sum above the sum of the weights.
+class MeanBox {
+ public:
+  void Add(const BoundingBox& box, float weight) {
+    weight_ += weight;
+    sum_.x_min += weight * box.x_min;
+    sum_.y_min += weight * box.y_min;
+    sum_.x_max += weight * box.x_max;
+    sum_.y_max += weight * box.y_max;
+  }
+
+  float weight() const { return weight_; }
+
+  BoundingBox get() const {
+    return {sum_.x_min / weight_, sum_.y_min / weight_, sum_.x_max / weight_,
+            sum_.y_max / weight_};
+  }
+
+ private:
+  float weight_ = 0.0f;
+  BoundingBox sum_;
+};
+
+}  // namespace
 
 std::size_t SuppressNonMaximum(std::span<Detection> detections,
                                float iou_threshold,
                                std::size_t max_detections) {
   std::sort(detections.begin(), detections.end(), BetterDetection);
   std::size_t kept = 0;
-  for (const Detection& candidate : detections) {
-    if (kept == max_detections) break;
-    // kept <= index of candidate, so no detection is overwritten unread.
-    const auto survivors = detections.first(kept);
-    const bool suppressed = std::any_of(
-        survivors.begin(), survivors.end(), [&](const Detection& survivor) {
-          return survivor.class_id == candidate.class_id &&
-                 IoU(survivor.box, candidate.box) > iou_threshold;
-        });
-    if (!suppressed) detections[kept++] = candidate;
+  std::span<Detection> left = detections;  // behind the kept ones, best first
+  while (!left.empty() && kept < max_detections) {
+    const Detection survivor = left.front();
+    MeanBox mean;
+    mean.Add(survivor.box, survivor.score);
+    std::size_t rest = 1;
+    for (const Detection& candidate : left.subspan(1)) {
+      if (candidate.class_id == survivor.class_id &&
+          IoU(survivor.box, candidate.box) > iou_threshold) {
+        mean.Add(candidate.box, candidate.score);
+      } else {
+        left[rest++] = candidate;  // at or before where it is
+      }
+    }
+    // Alone, it keeps its very bits.
+    if (rest < left.size() && mean.weight() > 0.0f) {
+      left.front().box = mean.get();
+    }
+    ++kept;
+    left = left.subspan(1, rest - 1);
   }
   return kept;
 }

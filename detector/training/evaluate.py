@@ -42,9 +42,10 @@ def load_image(photo, size, letterbox=False):
 
 
 def suppress(boxes, scores, labels, limit):
-    """Class-wise non-maximum suppression; -> kept indices, best first.
+    """Class-wise non-maximum suppression; -> kept indices, best first, boxes.
 
-    An overlap above `limit` with a better box of the class removes a box.
+    An overlap above `limit` with a better box of the class removes a box; what
+    a box removes moves it, to the mean of them all by score.
     """
     order = np.argsort(-scores, kind='stable')
     b = boxes[order]
@@ -54,11 +55,15 @@ def suppress(boxes, scores, labels, limit):
     area = (b[:, 2:] - b[:, :2]).prod(1)
     iou = inter / np.maximum(area[:, None] + area[None] - inter, 1e-9)
     clash = (iou > limit) & (labels[order][:, None] == labels[order][None])
-    alive = np.ones(len(order), bool)
-    for i in range(len(order)):
-        if alive[i]:
-            alive[i + 1:] &= ~clash[i, i + 1:]
-    return order[alive]
+    left, kept, means = np.ones(len(order), bool), [], []
+    for i, index in enumerate(order):
+        if left[i]:
+            mine = left & clash[i]
+            mine[i] = True
+            left &= ~mine
+            kept.append(index)
+            means.append(np.average(b[mine], 0, scores[order[mine]]))
+    return np.array(kept, int), np.array(means).reshape(-1, 4)
 
 
 @torch.no_grad()
@@ -82,9 +87,10 @@ def detect(model, photos, size, threshold=0.005, nms_iou=0.5, batch=16,
                 cell, label, score = cell[best], label[best], score[best]
             w, h = inner_size(photo, size, letterbox)
             box = np.clip(b[cell], 0, [w, h, w, h])
-            keep = suppress(box, score, label, nms_iou)[:MAX_DETECTIONS]
+            keep, box = (part[:MAX_DETECTIONS] for part in suppress(
+                box, score, label, nms_iou))
             scale = np.array([photo.width / w, photo.height / h] * 2)
-            found = box[keep] * scale + [1, 1, 0, 0]
+            found = box * scale + [1, 1, 0, 0]
             results.append((label[keep], score[keep], found))
     return results
 
