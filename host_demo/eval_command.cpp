@@ -43,7 +43,7 @@ struct EvalOptions {
   std::size_t images = 0;  // 0: all
   std::size_t max_detections = 100;
   int threads = 2;
-  double threshold = 0.01;
+  double threshold = 0.005;
 };
 
 using ClassNames = std::vector<std::string_view>;
