@@ -3,9 +3,9 @@
 
 MCUNet-in4 or -in3 (Lin et al. 2020, arXiv 2007.10319; weights by MIT HAN Lab,
 MIT licence). Ours may be that network as it is, or *redistributed*: some
-residual blocks are dropped and early kernels are smaller, of which the centre
-is taken; a short training without labels (match) then brings the features of
-the original back.
+residual blocks are dropped, others are added, and early kernels are smaller, of
+which the centre is taken; a short training without labels (match) then brings
+the features of the original back.
 """
 import json
 import pathlib
@@ -104,9 +104,14 @@ class Folded:
 
 
 def same_but_kernel(ours, theirs):
-    """Whether a source block's shapes serve one of our blocks."""
+    """Whether a source block's shapes serve one of our blocks.
+
+    Of 1x1 depthwise, which we do not have, any kernel without stride is one.
+    """
     for part in PARTS:
         layer = getattr(ours, part, None)
+        if layer is None and part == 'depthwise' and theirs[part][2] == 1:
+            continue
         if (layer is None) != (theirs[part] is None):
             return False
         if layer is None:
@@ -119,22 +124,52 @@ def same_but_kernel(ours, theirs):
     return True
 
 
+def is_residual(theirs):
+    first = theirs['expand'] or theirs['depthwise']
+    inputs = len(first[0]) if theirs['expand'] is None else first[0].shape[1]
+    return theirs['depthwise'][2] == 1 and inputs == len(theirs['project'][0])
+
+
+def next_fitting(block, source, at):
+    """The first source block from `at` on that fits; None if there is none
+    before one that the features would lose their meaning without."""
+    for i in range(at, len(source.blocks)):
+        if same_but_kernel(block, source.blocks[i]):
+            return i
+        if not is_residual(source.blocks[i]):
+            return None
+    return None
+
+
 def recipe(network, source):
     """For each of our blocks the index of the source block it comes from.
 
-    The next that fits; what is skipped must be a residual block, without
-    which the features keep their meaning.
+    The next that fits. A residual block that none is left for is new: it has
+    the index of the block before it, whose output it passes on at first.
     """
-    chosen, at = [], 0
+    chosen = []
     for i, block in enumerate(network.blocks):
-        while at < len(source.blocks) and not same_but_kernel(
-                block, source.blocks[at]):
-            at += 1
-        if at == len(source.blocks):
+        fit = next_fitting(block, source, chosen[-1] + 1 if chosen else 0)
+        if fit is None and not (chosen and block.residual):
             raise ValueError(f'no source block fits block {i}')
-        chosen.append(at)
-        at += 1
+        chosen.append(chosen[-1] if fit is None else fit)
     return chosen
+
+
+def is_new(chosen, i):
+    return i > 0 and chosen[i] == chosen[i - 1]
+
+
+def changed_blocks(network, source, chosen):
+    """Indices of our blocks that do not give what the original's give."""
+    def kernel(block):
+        layer = getattr(block, 'depthwise', None)
+        return layer.conv.kernel_size[0] if layer else 1
+
+    return [i for i, (block, index, wanted) in enumerate(zip(
+        network.blocks, chosen, counterparts(chosen, len(source.blocks))))
+            if is_new(chosen, i) or wanted != index or kernel(block) !=
+            source.blocks[index]['depthwise'][0].shape[2]]
 
 
 def centre(weight, kernel):
@@ -145,7 +180,10 @@ def centre(weight, kernel):
 def load_weights(network, source, chosen):
     """Copies weights; -> {our ConvBn: the folded bias it must add}."""
     pairs = [(network.stem, source.stem)]
-    for block, index in zip(network.blocks, chosen):
+    for i, (block, index) in enumerate(zip(network.blocks, chosen)):
+        if is_new(chosen, i):
+            block.project.bn.weight.data.zero_()
+            continue
         pairs += [(getattr(block, part), source.blocks[index][part])
                   for part in PARTS if hasattr(block, part)]
     biases = {}
@@ -216,7 +254,8 @@ def counterparts(chosen, count):
     It is the last one before the next block's source: what a left out
     residual block added is asked of the block before it.
     """
-    return [after - 1 for after in [*chosen[1:], count]]
+    return [max(mine, after - 1)
+            for mine, after in zip(chosen, [*chosen[1:], count])]
 
 
 def match(network, source, chosen, get_images, normal, steps, last, taps,

@@ -22,6 +22,7 @@ import fake_quantise
 import loss as losses
 import network as networks
 import replicas
+import start
 import train
 import views
 import voc
@@ -148,6 +149,63 @@ def check_growth(model, images, folder):
     return fine and bool((new != 0).any())
 
 
+def write_source(model, path):
+    """A backbone as start.fold_archive() reads it, of two made-up classes."""
+    data = {}
+
+    def put(name, weight, bias, stride):
+        data.update({f'{name}.weight': weight.numpy(),
+                     f'{name}.bias': bias.numpy(),
+                     f'{name}.stride': np.array(stride)})
+
+    def put_layer(name, layer):
+        conv, bn = layer.conv, layer.bn
+        scale = bn.weight * torch.rsqrt(bn.running_var + bn.eps)
+        put(name, (conv.weight * scale[:, None, None, None]).detach(),
+            (bn.bias - bn.running_mean * scale).detach(), conv.stride[0])
+
+    put_layer('sequential_0', model.stem)
+    for i, block in enumerate(model.blocks):
+        for part, theirs in start.PARTS.items():
+            if hasattr(block, part):
+                put_layer(f'InvRes{i + 1}_{theirs}', getattr(block, part))
+    width = model.blocks[-1].project.conv.out_channels
+    put('classifier', torch.randn(2, width, 1, 1), torch.zeros(2), 1)
+    np.savez(path, **data)
+
+
+def check_redistribution(model, images, folder):
+    """-> whether a backbone with a 1x1 block, one block fewer and one more
+    takes what it can from another, and matching brings it nearer."""
+    path = folder / 'source.npz'
+    write_source(model, path)
+    source = start.Folded(path, 'cpu')
+    description = copy.deepcopy(DESCRIPTION)
+    blocks = description['backbone']['blocks']
+    blocks[0]['kernel'], blocks[2]['depth'], blocks[3]['depth'] = 1, 1, 2
+    ours = networks.Detector(description).to(
+        memory_format=torch.channels_last)
+    chosen = start.recipe(ours, source)
+    fine = chosen == [0, 1, 2, 4, 4] and (
+        start.changed_blocks(ours, source, chosen) == [0, 2, 4])
+    biases = start.load_weights(ours, source, chosen)
+    x = networks.normalise(images, description)
+    start.recreate_batch_norm(ours, biases, x)
+    before, after = start.Prefix(ours.eval(), 4, [3, 4])(x)
+    fine &= torch.equal(before, after)  # the new block adds nothing yet
+    want = source.features(x, [4])[4]
+
+    def error():
+        have, = start.Prefix(ours.eval(), 4, [4])(x)
+        return ((have - want).square().mean() / want.var()).item()
+
+    first = error()
+    start.match(ours, source, chosen, lambda: images,
+                lambda batch: networks.normalise(batch, description), 40, 4,
+                [4], iter, 5e-3, 1)
+    return fine and error() < 0.5 * first
+
+
 def objects_of(photos):
     rows = []
     for i, photo in enumerate(photos):
@@ -213,6 +271,8 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         check('a grown head starts as the one it comes from, which teaches it',
               check_growth(other.eval(), images, pathlib.Path(folder)))
+        check('a redistributed backbone starts from another and matches it',
+              check_redistribution(other, images, pathlib.Path(folder)))
 
     def normal():
         return networks.normalise(images, DESCRIPTION)

@@ -239,7 +239,9 @@ def initialise(model, args, photos, device, workers, progress):
         return
     source = start.Folded(voc.locate_weights(args.start), device)
     chosen = start.recipe(model, source)
-    print('blocks come from source blocks', [i + 1 for i in chosen])
+    print('blocks come from source blocks',
+          ['new' if start.is_new(chosen, i) else index + 1
+           for i, index in enumerate(chosen)])
     biases = start.load_weights(model, source, chosen)
     size = parse_sizes(args.sizes, 0, 0)[0][0]
     batch = min(args.match_batch, len(photos))
@@ -257,9 +259,7 @@ def initialise(model, args, photos, device, workers, progress):
     probe = normal(torch.cat([images() for _ in range(-(-96 // batch))]))
     start.recreate_batch_norm(model, biases, probe)
     deep = len(model.blocks) - 1
-    changed = [i for i in range(deep) if chosen[i + 1] != chosen[i] + 1 or
-             model.blocks[i].depthwise.conv.kernel_size !=
-             source.blocks[chosen[i]]['depthwise'][0].shape[2:]]
+    changed = start.changed_blocks(model, source, chosen)
     prefix = max(changed, default=0)
     for steps, last, taps in () if not changed else (
             (stages[0], prefix, range(prefix + 1)),

@@ -47,6 +47,8 @@ def parse_arguments(argv=None):
     add('--mosaic', type=float, default=0.25, help='probability')
     add('--plain', action='store_true',
         help='samples are flipped only: no zoom, crop, aspect or colour')
+    add('--match-steps', default='0,0', help='as of train.py: for a '
+        'backbone whose early blocks were redistributed')
     add('--teacher', help='keep the answers of this network of ours too')
     add('--limit', type=int, help='use this many images of each list')
     add('--val-images', type=int, default=500)
@@ -110,7 +112,7 @@ def make_features(args, model, photos, path):
     """The backbone's outputs for augmented samples, and their objects."""
     start = train.parse_arguments(
         ['--start', args.start] if args.start else [])
-    start.sizes, start.match_steps = f'{args.size}:1', '0,0'
+    start.sizes, start.match_steps = f'{args.size}:1', args.match_steps
     train.initialise(model, start, photos, 'cpu', args.threads,
                      train.tqdm.tqdm)
     model.eval()
