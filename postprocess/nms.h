@@ -13,8 +13,8 @@ namespace ocellus {
 // `iou_threshold` (equal is kept), until `max_detections` are kept. What is
 // dropped still has a say in where the object lies: a survivor's box becomes
 // the mean of its own and of those it was the first to suppress, weighted by
-// score (Bazarevsky et al. 2019, arXiv 1907.05047). On Pascal VOC
-// that is worth half a point of mAP, see detector/training/RUNS.md.
+// score (Bazarevsky et al. 2019, arXiv 1907.05047). detector/training/RUNS.md
+// says what that is worth.
 //
 //   detections  in any order; no NaN, no negative score. The survivors move to
 //               the front, best first; what lies behind them is unspecified.

@@ -5,6 +5,7 @@
 """
 import argparse
 import pathlib
+import sys
 
 import cv2
 import numpy as np
@@ -205,4 +206,7 @@ def main():
 
 
 if __name__ == '__main__':
-    main()
+    try:
+        main()
+    except export.WeightsError as error:
+        sys.exit(str(error))

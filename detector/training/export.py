@@ -27,17 +27,25 @@ def save_safetensors(path, tensors, metadata):
     os.replace(temporary, path)
 
 
+class WeightsError(ValueError):
+    """A file of weights that is not what was asked for; says which."""
+
+
 def load_safetensors(path):
-    """-> name -> float32 array, metadata."""
+    """-> name -> float32 array, metadata. Raises WeightsError."""
     with open(path, 'rb') as file:
-        size, = struct.unpack('<Q', file.read(8))
-        header = json.loads(file.read(size))
-        data = file.read()
-    metadata = header.pop('__metadata__', {})
-    return {name: np.frombuffer(
-        data[entry['data_offsets'][0]:entry['data_offsets'][1]],
-        '<f4').reshape(entry['shape']) for name, entry in header.items()
-    }, metadata
+        content = file.read()
+    try:
+        size, = struct.unpack('<Q', content[:8])
+        header, data = json.loads(content[8:8 + size]), content[8 + size:]
+        metadata = header.pop('__metadata__', {})
+        return {name: np.frombuffer(
+            data[entry['data_offsets'][0]:entry['data_offsets'][1]],
+            '<f4').reshape(entry['shape']) for name, entry in header.items()
+        }, metadata
+    except (struct.error, ValueError, KeyError) as error:
+        raise WeightsError(f'{path}: expected a whole safetensors file of '
+                           'float32') from error
 
 
 def export_network(network, path, **notes):
@@ -61,7 +69,7 @@ def import_matching(network, path):
     fitting = [name for name, value in state.items()
                if name in tensors and tensors[name].shape == value.shape]
     if not fitting:
-        raise ValueError(f'{path}: expected weights of this network')
+        raise WeightsError(f'{path}: expected weights of this network')
     for name in fitting:
         state[name].copy_(torch.from_numpy(tensors[name].copy()))
     return (f'{len(fitting)} of {len(state)} tensors come from {path}')
@@ -86,8 +94,8 @@ def import_head(network, path):
             count += copy_leading(value, source.get(f'{part}.{at}.{rest}'),
                                   same_outputs=part in ('cls', 'box'))
     if not count:
-        raise ValueError(f'{path}: expected a head with a stride of '
-                         f'{network.strides}')
+        raise WeightsError(f'{path}: expected a head with a stride of '
+                           f'{network.strides}')
     return f"{count} of {len(target)} of the head's tensors come from {path}"
 
 
@@ -120,8 +128,10 @@ def import_network(network, path):
 
 
 def load_network(path):
-    """A network of ours as its file describes it."""
+    """A network of ours as its file describes it. Raises WeightsError."""
     _, metadata = load_safetensors(path)
+    if 'network' not in metadata:
+        raise WeightsError(f'{path}: expected a network of ours')
     network = networks.Detector(json.loads(metadata['network'])).to(
         memory_format=torch.channels_last)
     import_network(network, path)

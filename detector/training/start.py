@@ -9,13 +9,16 @@ the features of the original back.
 """
 import json
 import pathlib
+import pickle
 import re
+import zipfile
 
 import numpy as np
 import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
+import export
 import replicas
 
 BN_EPS = 1e-5
@@ -68,12 +71,19 @@ class Folded:
 
     def __init__(self, path, device='cpu'):
         path = pathlib.Path(path)
-        if path.suffix == '.npz':
-            layers = fold_archive(np.load(path))
-        else:
-            state = torch.load(path, map_location='cpu')
-            shape = json.loads(path.with_suffix('.json').read_text())
-            layers = fold_state(state.get('state_dict', state), shape)
+        try:
+            if path.suffix == '.npz':
+                layers = fold_archive(np.load(path))
+            else:
+                state = torch.load(path, map_location='cpu')
+                shape = json.loads(path.with_suffix('.json').read_text())
+                layers = fold_state(state.get('state_dict', state), shape)
+        except (OSError, RuntimeError, EOFError, KeyError, TypeError,
+                ValueError, AttributeError, pickle.UnpicklingError,
+                zipfile.BadZipFile) as error:
+            raise export.WeightsError(
+                f'{path}: expected weights of MCUNet, .npz, or .pth with its '
+                f'.json beside it ({error})') from error
         layers = {place: (weight.to(device), bias.to(device), stride)
                   for place, (weight, bias, stride) in layers.items()}
         self.stem, self.classifier = layers['stem'], layers['classifier']
@@ -151,7 +161,8 @@ def recipe(network, source):
     for i, block in enumerate(network.blocks):
         fit = next_fitting(block, source, chosen[-1] + 1 if chosen else 0)
         if fit is None and not (chosen and block.residual):
-            raise ValueError(f'no source block fits block {i}')
+            raise export.WeightsError(
+                f'--start: expected a backbone with a block for block {i}')
         chosen.append(chosen[-1] if fit is None else fit)
     return chosen
 

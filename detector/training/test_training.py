@@ -261,6 +261,14 @@ def main():
         export.export_network(model, path)
         other = networks.Detector(DESCRIPTION)
         export.import_network(other, path)
+        refused = 0
+        for size in (path.stat().st_size - 8, 2000, 5, 0):
+            path.write_bytes(path.read_bytes()[:size])
+            try:
+                export.load_network(path)
+            except export.WeightsError as error:
+                refused += str(path) in str(error)
+    check(f'{refused} of 4 cut files refused by name', refused == 4)
     again = evaluate.detect(other, photos, (SIZE, SIZE))
     same = all(len(a[1]) == len(b[1]) and np.allclose(a[1], b[1], atol=1e-4)
                for a, b in zip(results, again))

@@ -427,7 +427,8 @@ class Trainer:
             'mosaic', 'batch', 'seed')}
         kept = views.open_or_make(
             self.folder / 'views.pt',
-            {**made_with, 'size': self.plan[0][0]}, model, teacher, self.photos,
+            {**made_with, 'size': self.plan[0][0],
+             'strides': model.strides}, model, teacher, self.photos,
             self.plan[0][0], args.mosaic, args.views, args.batch,
             args.seed, args.loaders, self.workers(), self.progress)
         model.requires_grad_(False)
@@ -568,4 +569,7 @@ def main():
 
 
 if __name__ == '__main__':
-    main()
+    try:
+        main()
+    except export.WeightsError as error:
+        sys.exit(str(error))

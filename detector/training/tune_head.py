@@ -266,4 +266,7 @@ def main():
 
 
 if __name__ == '__main__':
-    main()
+    try:
+        main()
+    except export.WeightsError as error:
+        sys.exit(str(error))
