@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "detector/graph/network_description.h"
 
+#include <algorithm>
+
 #include "detector/compile_error.h"
 #include "detector/graph/object_reader.h"
 #include "runtime/model_format.h"
@@ -55,8 +57,9 @@ NetworkDescription ReadNetworkDescription(const std::string& path) {
   const ObjectReader head = root.Object("head");
   head.Expect("type", "yolo");
   head.Expect("encoding", "ltrb_exp");
-  network.head = {head.Integers("strides", 1, kMaxDimension),
-                  head.Integer("width", 1, kMaxDimension),
+  const auto strides = head.Integers("strides", 1, kMaxDimension);
+  network.head = {strides,
+                  head.Integers("width", strides.size(), 1, kMaxDimension),
                   kernel_of(head),
                   head.Integer("tower_depth", 0, 16),
                   head.Number("score_threshold", 0.0f, 1.0f),
@@ -87,6 +90,12 @@ std::string NetworkDescriptionText(const NetworkDescription& network) {
                       {"depth", block.depth},
                       {"stride", block.stride}});
   }
+  const std::vector<int32_t>& widths = network.head.widths;
+  const bool one_width =
+      std::all_of(widths.begin(), widths.end(),
+                  [&](int32_t width) { return width == widths.front(); });
+  const ordered_json width =
+      one_width ? ordered_json(widths.front()) : ordered_json(widths);
   const ordered_json document = {
       {"format", "ocellus-network"},
       {"version", 1},
@@ -110,7 +119,7 @@ std::string NetworkDescriptionText(const NetworkDescription& network) {
        {{"type", "yolo"},
         {"encoding", "ltrb_exp"},
         {"strides", network.head.strides},
-        {"width", network.head.width},
+        {"width", width},
         {"kernel", network.head.kernel},
         {"tower_depth", network.head.tower_depth},
         {"score_threshold", network.head.score_threshold},

@@ -28,12 +28,12 @@ struct StemDescription {
 };
 
 // A feature pyramid: each stride's last block feeds one level, coarse levels
-// are enlarged and added to finer ones, and every level ends in `tower_depth`
-// depthwise-separable convolutions and two 1x1 convolutions, for the classes
-// and the boxes.
+// are enlarged and added to finer ones (behind a 1x1 convolution if those have
+// another width), and every level ends in `tower_depth` depthwise-separable
+// convolutions and two 1x1 convolutions, for the classes and the boxes.
 struct HeadDescription {
   std::vector<int32_t> strides;  // finest first, each twice the one before
-  int32_t width = 0;
+  std::vector<int32_t> widths;   // channels of each level, in that order
   int32_t kernel = 5;
   int32_t tower_depth = 2;
   float score_threshold = 0.3f;

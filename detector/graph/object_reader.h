@@ -95,10 +95,7 @@ class ObjectReader {
       }
       values.push_back(element.get<float>());
     }
-    if (values.size() != count) {
-      Fail(key, "expected " + std::to_string(count) + " numbers, found " +
-                    std::to_string(values.size()));
-    }
+    CheckCount(key, values.size(), count);
     return values;
   }
 
@@ -108,6 +105,17 @@ class ObjectReader {
     for (const nlohmann::json& value : Array(key)) {
       values.push_back(CheckedInteger(key, value, low, high));
     }
+    return values;
+  }
+
+  // `count` integers, or one that stands for all.
+  std::vector<int32_t> Integers(const char* key, std::size_t count, int32_t low,
+                                int32_t high) const {
+    if (!At(key).is_array()) {
+      return std::vector<int32_t>(count, Integer(key, low, high));
+    }
+    std::vector<int32_t> values = Integers(key, low, high);
+    CheckCount(key, values.size(), count);
     return values;
   }
 
@@ -140,6 +148,14 @@ class ObjectReader {
   std::string Name(const std::string& key) const {
     if (where_.empty()) return key;
     return key.empty() ? where_ : where_ + "." + key;
+  }
+
+  void CheckCount(const char* key, std::size_t count,
+                  std::size_t expected) const {
+    if (count != expected) {
+      Fail(key, "expected " + std::to_string(expected) + " numbers, found " +
+                    std::to_string(count));
+    }
   }
 
   int32_t CheckedInteger(const char* key, const nlohmann::json& value,

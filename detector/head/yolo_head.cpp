@@ -15,7 +15,7 @@ void BuildYoloHead(const NetworkDescription& network,
   const auto separable = [&](const std::string& name, int32_t input) {
     const int32_t x = builder->Depthwise(name + ".depthwise", input,
                                          head.kernel, 1, Activation::kRelu6);
-    return builder->Conv(name + ".pointwise", x, 1, 1, head.width,
+    return builder->Conv(name + ".pointwise", x, 1, 1, graph->shape(input).c,
                          Activation::kRelu6);
   };
 
@@ -24,6 +24,7 @@ void BuildYoloHead(const NetworkDescription& network,
   for (int32_t level = level_count - 1; level >= 0; --level) {
     const std::string index = std::to_string(level);
     const int32_t stride = head.strides[level];
+    const int32_t width = head.widths[level];
     const auto feature = backbone.find(stride);
     if (feature == backbone.end()) {
       throw CompileError(network.name + ": head.strides has " +
@@ -31,8 +32,11 @@ void BuildYoloHead(const NetworkDescription& network,
                          ", but no block of the backbone ends at that stride");
     }
     int32_t x = builder->Conv("head.lateral." + index, feature->second, 1, 1,
-                              head.width, Activation::kLinear);
+                              width, Activation::kLinear);
     if (coarser != kNone) {
+      if (graph->shape(coarser).c != width) {
+        coarser = builder->Linear("head.reduce." + index, coarser, width);
+      }
       const int32_t enlarged =
           builder->ResizeNearest("head.resize." + index, coarser, 2);
       x = builder->Add("head.add." + index, x, enlarged);

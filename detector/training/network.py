@@ -108,7 +108,7 @@ class Separable(nn.Module):
         return self.pointwise(self.depthwise(x))
 
 
-class Prediction(nn.Conv2d):
+class Linear(nn.Conv2d):
     """Pointwise, with a bias, without batch norm or activation."""
 
     def __init__(self, inputs, outputs):
@@ -123,22 +123,28 @@ class Prediction(nn.Conv2d):
 
 
 class Head(nn.Module):
-    def __init__(self, channels, width, kernel, tower_depth, classes):
+    """A pyramid of features; `channels` and `widths` are of each level."""
+
+    def __init__(self, channels, widths, kernel, tower_depth, classes):
         super().__init__()
-        levels = len(channels)
         self.lateral = nn.ModuleList(
-            ConvBn(c, width, act=False) for c in channels)
+            ConvBn(c, width, act=False) for c, width in zip(channels, widths))
+        self.reduce = nn.ModuleList(
+            nn.Identity() if coarse == width else Linear(coarse, width)
+            for width, coarse in zip(widths, widths[1:]))
         self.fuse = nn.ModuleList(
-            Separable(width, kernel) for _ in range(levels - 1))
+            Separable(width, kernel) for width in widths[:-1])
         self.tower = nn.ModuleList(
             nn.ModuleList(Separable(width, kernel) for _ in range(tower_depth))
-            for _ in range(levels))
+            for width in widths)
         self.sum = nn.ModuleList(
-            fake_quantise.Rounding() for _ in range(levels - 1))
-        self.cls = nn.ModuleList(
-            Prediction(width, classes) for _ in range(levels))
-        self.box = nn.ModuleList(
-            Prediction(width, 4) for _ in range(levels))
+            fake_quantise.Rounding() for _ in widths[:-1])
+        self.cls = nn.ModuleList(Linear(width, classes) for width in widths)
+        self.box = nn.ModuleList(Linear(width, 4) for width in widths)
+        for layer in self.reduce:
+            if isinstance(layer, Linear):  # passes the first channels on
+                nn.init.dirac_(layer.weight)
+                nn.init.zeros_(layer.bias)
         for layer in self.cls:
             nn.init.normal_(layer.weight, std=0.01)
             nn.init.constant_(layer.bias, -math.log((1 - 0.01) / 0.01))
@@ -150,7 +156,8 @@ class Head(nn.Module):
         """-> [(class logits [B, C, h, w], box [B, 4, h, w])] per stride."""
         pyramid = [lateral(x) for lateral, x in zip(self.lateral, features)]
         for level in reversed(range(len(self.fuse))):
-            up = F.interpolate(pyramid[level + 1], scale_factor=2.0)
+            up = F.interpolate(self.reduce[level](pyramid[level + 1]),
+                               scale_factor=2.0)
             pyramid[level] = self.fuse[level](
                 self.sum[level](pyramid[level] + up))
         return [self.predict(level, x) for level, x in enumerate(pyramid)]
@@ -182,12 +189,18 @@ class Detector(nn.Module):
                 channels = entry['width']
                 stride *= step
                 self.taps[stride] = len(self.blocks) - 1
-        widths = [self.blocks[self.taps[s]].project.conv.out_channels
+        tapped = [self.blocks[self.taps[s]].project.conv.out_channels
                   for s in self.strides]
+        widths = head['width']
+        if isinstance(widths, int):
+            widths = [widths] * len(self.strides)
+        if len(widths) != len(self.strides):
+            raise ValueError(f'head.width: expected {len(self.strides)} '
+                             f'numbers, found {len(widths)}')
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode='fan_out')
-        self.head = Head(widths, head['width'], head['kernel'],
+        self.head = Head(tapped, widths, head['kernel'],
                          head['tower_depth'], len(self.classes))
         self.frozen = 0
 

@@ -122,21 +122,22 @@ def check_views(model, photos):
     return fine and off < 0.1 and losses_of[0] < losses_of[1]
 
 
-def check_growth(model, images, folder):
-    """-> whether a wider head without the finest level starts with what the
-    narrow one computes, learns with its new channels, and learns from it."""
+def check_growth(model, images, folder, strides, width):
+    """-> whether a wider head of `strides`, the last of those of `model`,
+    starts with what the narrow one computes, learns with its new channels,
+    and learns from it."""
     path = folder / 'narrow.safetensors'
     export.export_network(model, path)
     description = copy.deepcopy(DESCRIPTION)
-    description['head'].update(strides=[16], width=40)
+    description['head'].update(strides=strides, width=width)
     wide = networks.Detector(description).to(
         memory_format=torch.channels_last)
     export.import_matching(wide, path)
     export.import_head(wide, path)
     x = networks.normalise(images, description)
     with torch.no_grad():
-        narrow = networks.flatten(model.eval()(x)[1:], [16])
-        grown = networks.flatten(wide.eval()(x), [16])
+        narrow = networks.flatten(model.eval()(x)[-len(strides):], strides)
+        grown = networks.flatten(wide.eval()(x), strides)
     fine = all(torch.allclose(a, b, atol=1e-2)
                for a, b in zip(narrow, grown))
     wide.freeze(3)
@@ -144,9 +145,12 @@ def check_growth(model, images, folder):
     fine &= kept.logits.shape == grown[0].shape and torch.allclose(
         kept.logits.float(), grown[0], atol=2e-2)
     wide.train()
-    networks.flatten(wide(x), [16])[0].sum().backward()
-    new = wide.head.cls[0].weight.grad[:, DESCRIPTION['head']['width']:]
-    return fine and bool((new != 0).any())
+    networks.flatten(wide(x), strides)[0].sum().backward()
+    readers = [wide.head.cls[-1]] + [
+        layer for layer in wide.head.reduce if hasattr(layer, 'weight')]
+    return fine and all(
+        (layer.weight.grad[:, DESCRIPTION['head']['width']:] != 0).any()
+        for layer in readers)
 
 
 def write_source(model, path):
@@ -277,8 +281,11 @@ def main():
     check('views kept behind a frozen prefix give what images gave',
           check_views(other.eval(), photos))
     with tempfile.TemporaryDirectory() as folder:
-        check('a grown head starts as the one it comes from, which teaches it',
-              check_growth(other.eval(), images, pathlib.Path(folder)))
+        for strides, width in ([16], 40), ([8, 16], [24, 40]):
+            check(f'a head grown to {width} channels at strides {strides} '
+                  'starts as the one it comes from, which teaches it',
+                  check_growth(other.eval(), images, pathlib.Path(folder),
+                               strides, width))
         check('a redistributed backbone starts from another and matches it',
               check_redistribution(other, images, pathlib.Path(folder)))
 

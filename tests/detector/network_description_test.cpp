@@ -7,6 +7,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <map>
 #include <nlohmann/json.hpp>
 
 #include "detector/compile_error.h"
@@ -99,6 +100,8 @@ TEST(NetworkDescription, NamesTheFirstBadValue) {
             "input: expected height and width to be multiples of 8");
   EXPECT_EQ(with("/head/strides", {4, 16}),
             "head.strides: expected each to be twice the one before");
+  EXPECT_EQ(with("/head/width", {8, 16, 32}),
+            "head.width: expected 2 numbers, found 3");
   EXPECT_EQ(with("/head", 5), "head: expected an object");
   json missing = Description();
   missing["backbone"]["stem"].erase("stride");
@@ -135,6 +138,24 @@ TEST(BuildGraph, FollowsTheDescription) {
   EXPECT_EQ(graph.shape(graph.levels[1].box_tensor), (Shape{4, 8, 4}));
   // The stem: 16 x 32 pixels, 8 filters of 3 x 3 x 3.
   EXPECT_EQ(graph.Macs(graph.ops[0]), 16 * 32 * 8 * 27);
+}
+
+TEST(BuildGraph, ReducesWhatAWiderLevelGivesANarrowerOne) {
+  json description = Description();
+  description["head"]["width"] = {10, 24};
+  const TemporaryFile file(description.dump());
+  const NetworkDescription network = ReadNetworkDescription(file.path());
+  EXPECT_EQ(json::parse(NetworkDescriptionText(network))["head"]["width"],
+            json({10, 24}));
+  const Graph graph = BuildGraph(network, RandomWeights(1));
+  std::map<std::string, Shape> shapes;
+  for (const GraphTensor& tensor : graph.tensors) {
+    shapes[tensor.name] = tensor.shape;
+  }
+  EXPECT_EQ(shapes.at("head.tower.1.0.pointwise"), (Shape{4, 8, 24}));
+  EXPECT_EQ(shapes.at("head.reduce.0"), (Shape{4, 8, 10}));
+  EXPECT_EQ(shapes.at("head.resize.0"), (Shape{8, 16, 10}));
+  EXPECT_EQ(shapes.at("head.tower.0.0.pointwise"), (Shape{8, 16, 10}));
 }
 
 TEST(BuildGraph, NamesAStrideWithoutBlocks) {

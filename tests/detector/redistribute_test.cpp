@@ -31,7 +31,7 @@ NetworkDescription MobileNetV2() {
       {.kernel = 3, .expansion = 6, .width = 96, .depth = 3},
       {.kernel = 3, .expansion = 6, .width = 160, .depth = 3, .stride = 2},
       {.kernel = 3, .expansion = 6, .width = 320}};
-  network.head = {.strides = {32}, .width = 1280, .tower_depth = 0};
+  network.head = {.strides = {32}, .widths = {1280}, .tower_depth = 0};
   return network;
 }
 

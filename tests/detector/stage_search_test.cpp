@@ -59,7 +59,7 @@ Graph SmallGraph(uint32_t seed) {
   network.blocks = {
       {.kernel = 3, .expansion = in(1, 2), .width = network.stem.width}};
   network.head = {.strides = {network.stem.stride},
-                  .width = in(1, 20),
+                  .widths = {in(1, 20)},
                   .kernel = 3,
                   .tower_depth = 0};
   return BuildGraph(network, RandomWeights(seed));

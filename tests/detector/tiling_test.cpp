@@ -61,13 +61,14 @@ NetworkDescription RandomNetwork(Random* random) {
     network.blocks.push_back(block);
   }
   network.head = {.strides = {stride},
-                  .width = random->In(1, 4),
+                  .widths = {random->In(1, 4)},
                   .kernel = random->Of({1, 3, 5}),
                   .tower_depth = random->In(0, 1)};
   if (stride < 8 && random->In(0, 1) == 0) {
     // A second level, whose features are enlarged and added to the first's.
     network.blocks.push_back({.kernel = 3, .width = 3, .stride = 2});
     network.head.strides = {stride, 2 * stride};
+    network.head.widths.push_back(random->In(1, 4));
   }
   return network;
 }
@@ -204,7 +205,7 @@ TEST(Tiling, GivesTheWholeImagesBytesOverAWholeSmallDomain) {
   network.classes = {"a"};
   network.stem = {.kernel = 3, .stride = 2, .width = 2};
   network.blocks = {{.kernel = 3, .expansion = 1, .width = 2}};
-  network.head = {.strides = {2}, .width = 1, .kernel = 1, .tower_depth = 0};
+  network.head = {.strides = {2}, .widths = {1}, .kernel = 1, .tower_depth = 0};
   const Case made = MakeCase(network, 1);
   const auto op_count = static_cast<int32_t>(made.graph.ops.size());
   const auto tensors = static_cast<int32_t>(made.graph.tensors.size());
@@ -254,7 +255,7 @@ TEST(StreamRows, KeepsTheRowsThatAreStillNeeded) {
   network.classes = {"a"};
   network.stem = {.kernel = 3, .stride = 2, .width = 4};
   network.blocks = {{.kernel = 3, .expansion = 1, .width = 5}};
-  network.head = {.strides = {2}, .width = 1, .kernel = 1, .tower_depth = 0};
+  network.head = {.strides = {2}, .widths = {1}, .kernel = 1, .tower_depth = 0};
   const Graph graph = BuildGraph(network, RandomWeights(1));
   // stem [4, 4, 4], depthwise, project; the head stays outside.
   const Stage stage = StreamRows(graph, 0, 3, ImageFeed::kRows);

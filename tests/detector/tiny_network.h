@@ -24,7 +24,7 @@ inline NetworkDescription TinyNetwork(Shape input = {32, 48, 3}) {
       {.kernel = 5, .expansion = 2, .width = 17, .depth = 1, .stride = 2},
   };
   network.head = {
-      .strides = {8, 16}, .width = 14, .kernel = 5, .tower_depth = 1};
+      .strides = {8, 16}, .widths = {14, 14}, .kernel = 5, .tower_depth = 1};
   return network;
 }
 
