@@ -208,5 +208,5 @@ def main():
 if __name__ == '__main__':
     try:
         main()
-    except export.WeightsError as error:
+    except networks.InputError as error:
         sys.exit(str(error))

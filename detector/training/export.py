@@ -27,12 +27,8 @@ def save_safetensors(path, tensors, metadata):
     os.replace(temporary, path)
 
 
-class WeightsError(ValueError):
-    """A file of weights that is not what was asked for; says which."""
-
-
 def load_safetensors(path):
-    """-> name -> float32 array, metadata. Raises WeightsError."""
+    """-> name -> float32 array, metadata. Raises InputError."""
     with open(path, 'rb') as file:
         content = file.read()
     try:
@@ -44,8 +40,8 @@ def load_safetensors(path):
             '<f4').reshape(entry['shape']) for name, entry in header.items()
         }, metadata
     except (struct.error, ValueError, KeyError) as error:
-        raise WeightsError(f'{path}: expected a whole safetensors file of '
-                           'float32') from error
+        raise networks.InputError(f'{path}: expected a whole safetensors '
+                                  'file of float32') from error
 
 
 def export_network(network, path, **notes):
@@ -69,7 +65,7 @@ def import_matching(network, path):
     fitting = [name for name, value in state.items()
                if name in tensors and tensors[name].shape == value.shape]
     if not fitting:
-        raise WeightsError(f'{path}: expected weights of this network')
+        raise networks.InputError(f'{path}: expected weights of this network')
     for name in fitting:
         state[name].copy_(torch.from_numpy(tensors[name].copy()))
     return (f'{len(fitting)} of {len(state)} tensors come from {path}')
@@ -94,8 +90,8 @@ def import_head(network, path):
             count += copy_leading(value, source.get(f'{part}.{at}.{rest}'),
                                   same_outputs=part in ('cls', 'box'))
     if not count:
-        raise WeightsError(f'{path}: expected a head with a stride of '
-                           f'{network.strides}')
+        raise networks.InputError(f'{path}: expected a head with a stride of '
+                                  f'{network.strides}')
     return f"{count} of {len(target)} of the head's tensors come from {path}"
 
 
@@ -128,10 +124,10 @@ def import_network(network, path):
 
 
 def load_network(path):
-    """A network of ours as its file describes it. Raises WeightsError."""
+    """A network of ours as its file describes it. Raises InputError."""
     _, metadata = load_safetensors(path)
     if 'network' not in metadata:
-        raise WeightsError(f'{path}: expected a network of ours')
+        raise networks.InputError(f'{path}: expected a network of ours')
     network = networks.Detector(json.loads(metadata['network'])).to(
         memory_format=torch.channels_last)
     import_network(network, path)

@@ -63,6 +63,26 @@ BOX_OVERLAPS = {'plain': iou, 'generalized': generalized_iou,
 BOX_OVERLAP = complete_iou
 
 
+def add_options(add):
+    """Gives a parser, by its `add`, what use() sets."""
+    add('--class-weight', type=float, default=CLASS_WEIGHT,
+        help='of the class loss')
+    add('--box-weight', type=float, default=BOX_WEIGHT, help='of the box loss')
+    add('--alpha', type=float, default=ALPHA,
+        help='power of the score in the assignment')
+    add('--beta', type=float, default=BETA, help='of the overlap')
+    add('--top-k', type=int, default=TOP_K, help='cells an object gets')
+    add('--box-overlap', choices=BOX_OVERLAPS, default='complete',
+        help='that the box loss is one less')
+
+
+def use(args):
+    global ALPHA, BETA, TOP_K, CLASS_WEIGHT, BOX_WEIGHT, BOX_OVERLAP
+    ALPHA, BETA, TOP_K = args.alpha, args.beta, args.top_k
+    CLASS_WEIGHT, BOX_WEIGHT = args.class_weight, args.box_weight
+    BOX_OVERLAP = BOX_OVERLAPS[args.box_overlap]
+
+
 @torch.no_grad()
 def assign(logits, boxes, centres, image, label, target):
     """Chooses which cells learn which objects.

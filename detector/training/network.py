@@ -19,6 +19,10 @@ BN_EPS = 1e-5
 BN_MOMENTUM = 0.03
 
 
+class InputError(ValueError):
+    """A file that is not what was asked for; says which, and what was."""
+
+
 class ConvBn(nn.Module):
     """Convolution, batch norm and (if `act`) ReLU6."""
 
@@ -195,8 +199,9 @@ class Detector(nn.Module):
         if isinstance(widths, int):
             widths = [widths] * len(self.strides)
         if len(widths) != len(self.strides):
-            raise ValueError(f'head.width: expected {len(self.strides)} '
-                             f'numbers, found {len(widths)}')
+            raise InputError(f"{description['name']}: head.width: expected "
+                             f'{len(self.strides)} numbers, found '
+                             f'{len(widths)}')
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode='fan_out')
@@ -251,8 +256,12 @@ class Detector(nn.Module):
 
 
 def load_description(path):
-    with open(path, encoding='utf-8') as file:
-        return json.load(file)
+    try:
+        with open(path, encoding='utf-8') as file:
+            return json.load(file)
+    except (OSError, ValueError) as error:
+        raise InputError(f'{path}: expected a network description: '
+                         f'{error}') from error
 
 
 def normalise(images, description):

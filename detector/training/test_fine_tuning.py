@@ -7,6 +7,7 @@ What README's "Your own classes" tells a user to do, on data made here: a
 network that knows disc, square and triangle is the start for one that is to
 find rings and crosses. Takes about a minute; exits 1 if any step fails.
 """
+import copy
 import json
 import pathlib
 import subprocess
@@ -17,10 +18,12 @@ import time
 import cv2
 import numpy as np
 
-from test_training import DESCRIPTION
+import test_training
 
 HERE = pathlib.Path(__file__).resolve().parent
 CLASSES = ['ring', 'cross']
+DESCRIPTION = copy.deepcopy(test_training.DESCRIPTION)
+DESCRIPTION['head']['width'] = [24, 32]
 TRAIN, VAL = 64, 16
 SMALLEST_MAP = 0.6
 
@@ -71,23 +74,42 @@ def write_voc(root, classes, rng):
                 f'<bndbox>{sides}</bndbox></object></annotation>\n')
 
 
+def attempt(folder, *command):
+    return subprocess.run([str(part) for part in command], cwd=folder,
+                          capture_output=True, text=True)
+
+
 def run(folder, *command):
     """-> standard output; a failing command ends the test."""
-    done = subprocess.run([str(part) for part in command], cwd=folder,
-                          capture_output=True, text=True)
+    done = attempt(folder, *command)
     if done.returncode != 0:
         sys.exit(f'FAIL {" ".join(map(str, command))}\n{done.stdout[-2000:]}\n'
                  f'{done.stderr[-2000:]}')
     return done.stdout
 
 
-def train(folder, name, voc, start, epochs, *options):
-    return run(folder, sys.executable, HERE / 'train.py', '--run', name,
-               '--network', 'network.json', '--voc', voc,
-               '--train', 'Shapes/train', '--val', 'Shapes/val',
-               '--start', start, '--sizes', f'96:{epochs}', '--batch', 8,
-               '--lr', 5e-3, '--ema', 0.95, '--mosaic', 0, '--backbone-lr', 1,
-               '--threads', 1, '--val-every', 100, *options)
+def training(name, voc, start, epochs, *options):
+    return (sys.executable, HERE / 'train.py', '--run', name,
+            '--network', 'network.json', '--voc', voc,
+            '--train', 'Shapes/train', '--val', 'Shapes/val',
+            '--start', start, '--sizes', f'96:{epochs}', '--batch', 8,
+            '--lr', 5e-3, '--ema', 0.95, '--mosaic', 0, '--backbone-lr', 1,
+            '--threads', 1, '--val-every', 100, *options)
+
+
+def check_refusals(folder):
+    (folder / 'cut.safetensors').write_bytes(b'cut')
+    for what, start, options in (
+            ('cut.safetensors', 'cut.safetensors', ()),
+            ('--views expects', 'none', ('--views', 2))):
+        done = attempt(folder, *training('refused', 'first', start, 1,
+                                         *options))
+        said = done.stderr.splitlines()
+        if done.returncode != 1 or len(said) != 1 or what not in said[0] or (
+                (folder / 'training-runs/refused').exists()):
+            sys.exit(f'FAIL {what}: expected one line, exit 1 and no folder, '
+                     f'found exit {done.returncode}, {done.stderr}')
+    print('ok   refused broken weights and options, and left nothing')
 
 
 def main():
@@ -99,10 +121,11 @@ def main():
         (folder / 'network.json').write_text(json.dumps(DESCRIPTION))
         write_voc(folder / 'first', DESCRIPTION['classes'], rng)
         write_voc(folder / 'second', CLASSES, rng)
-        train(folder, 'first', 'first', 'none', 8)
-        said = train(folder, 'second', 'second',
-                     'training-runs/first/model.safetensors', 16,
-                     '--classes', ','.join(CLASSES))
+        check_refusals(folder)
+        run(folder, *training('first', 'first', 'none', 8))
+        said = run(folder, *training(
+            'second', 'second', 'training-runs/first/model.safetensors', 16,
+            '--classes', ','.join(CLASSES)))
         if 'tensors come from' not in said:
             sys.exit(f'FAIL nothing taken from the first model: {said}')
         print('ok   trained, then fine-tuned on other classes')

@@ -270,7 +270,7 @@ def main():
             path.write_bytes(path.read_bytes()[:size])
             try:
                 export.load_network(path)
-            except export.WeightsError as error:
+            except networks.InputError as error:
                 refused += str(path) in str(error)
     check(f'{refused} of 4 cut files refused by name', refused == 4)
     again = evaluate.detect(other, photos, (SIZE, SIZE))

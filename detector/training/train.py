@@ -92,14 +92,7 @@ def parse_arguments(argv=None):
     add('--match-batch', type=int, default=16)
     add('--match-lr', type=float, default=2e-3)
     add('--ema', type=float, default=0.999)
-    add('--class-weight', type=float, default=losses.CLASS_WEIGHT,
-        help='of the class loss')
-    add('--box-weight', type=float, default=losses.BOX_WEIGHT,
-        help='of the box loss')
-    add('--beta', type=float, default=losses.BETA,
-        help='power of the overlap in the assignment')
-    add('--box-overlap', choices=losses.BOX_OVERLAPS, default='complete',
-        help='that the box loss is one less')
+    losses.add_options(add)
     add('--clip', type=float, default=10.0, help='largest gradient norm')
     add('--seed', type=int, default=1)
     add('--threads', type=int, default=2)
@@ -303,12 +296,10 @@ class Trainer:
         root = voc.locate_voc(args.voc)
         if from_imagenet(args.start):
             voc.locate_weights(args.start)
-        self.folder.mkdir(parents=True, exist_ok=True)
         description = networks.load_description(args.network)
         if args.classes:
             description['classes'] = args.classes.split(',')
             description['name'] = args.run
-        replace_json(self.folder / 'network.json', description)
         classes = description['classes']
         self.photos = [p for which in args.train
                        for p in voc.read_list(root, which, classes,
@@ -324,6 +315,7 @@ class Trainer:
         self.quiet = not sys.stderr.isatty()
         self.model = networks.Detector(description).to(
             memory_format=torch.channels_last)
+        teacher = self.check_views() if args.views else None
         self.epoch = self.step = 0
         self.history, self.best = [], -1.0
         self.stop = False
@@ -340,8 +332,10 @@ class Trainer:
         if saved:
             self.restore(saved)
         else:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            replace_json(self.folder / 'network.json', description)
             self.save()
-        self.views = self.make_views() if args.views else None
+        self.views = self.make_views(teacher) if args.views else None
         self.replicas = replicas.Replicas(self.model, self.workers(),
                                           objective)
         signal.signal(signal.SIGTERM, self.on_signal)
@@ -408,20 +402,25 @@ class Trainer:
             model.freeze(frozen)
             model.train()
 
-    def make_views(self):
-        args, model = self.args, self.average.model
+    def check_views(self):
+        """-> the teacher, if there is one."""
+        args, model = self.args, self.model
         first_tap = model.taps[model.strides[0]]
         if (not 0 < args.freeze <= first_tap + 1 or args.freeze_from or
                 args.quantise or len({size for size, _ in self.plan}) > 1):
             sys.exit('--views expects one size, no --quantise, and --freeze '
                      f'of 1 to {first_tap + 1} blocks from the start')
-        model.freeze(args.freeze)
         teacher = (export.load_network(args.teacher).to(self.device).eval()
                    if args.teacher else None)
         if teacher and (teacher.classes != model.classes or
                         not set(model.strides) <= set(teacher.strides)):
             sys.exit(f'{args.teacher}: expected the classes and strides of '
                      f'{args.network}')
+        return teacher
+
+    def make_views(self, teacher):
+        args, model = self.args, self.average.model
+        model.freeze(args.freeze)
         made_with = {name: getattr(args, name) for name in (
             'start', 'teacher', 'train', 'limit', 'freeze', 'views',
             'mosaic', 'batch', 'seed')}
@@ -560,9 +559,7 @@ class Trainer:
 
 def main():
     args = parse_arguments()
-    losses.CLASS_WEIGHT, losses.BOX_WEIGHT = args.class_weight, args.box_weight
-    losses.BETA = args.beta
-    losses.BOX_OVERLAP = losses.BOX_OVERLAPS[args.box_overlap]
+    losses.use(args)
     raise_priority(args.priority)
     trainer = Trainer(args)
     trainer.run()
@@ -571,5 +568,5 @@ def main():
 if __name__ == '__main__':
     try:
         main()
-    except export.WeightsError as error:
+    except networks.InputError as error:
         sys.exit(str(error))

@@ -65,13 +65,7 @@ def parse_arguments(argv=None):
     add('--batch', type=int, default=32)
     add('--weight-decay', type=float, default=0.05)
     add('--ema', type=float, default=0.995)
-    add('--class-weight', type=float, default=losses.CLASS_WEIGHT)
-    add('--box-weight', type=float, default=losses.BOX_WEIGHT)
-    add('--alpha', type=float, default=losses.ALPHA)
-    add('--beta', type=float, default=losses.BETA)
-    add('--top-k', type=int, default=losses.TOP_K)
-    add('--box-overlap', choices=losses.BOX_OVERLAPS, default='complete',
-        help='that the box loss is one less')
+    losses.add_options(add)
     add('--separate', action='store_true',
         help='towers of their own for classes and for boxes')
     add('--width', type=int, help="of the head (default: the network's)")
@@ -237,10 +231,7 @@ def main():
     model.load_state_dict({name: value for name, value in
                            kept['model'].items()
                            if not name.startswith('head.')}, strict=False)
-    (losses.CLASS_WEIGHT, losses.BOX_WEIGHT, losses.ALPHA, losses.BETA,
-     losses.TOP_K, losses.BOX_OVERLAP) = (
-         args.class_weight, args.box_weight, args.alpha, args.beta,
-         args.top_k, losses.BOX_OVERLAPS[args.box_overlap])
+    losses.use(args)
     val = voc.read_list(root, 'VOC2007/val', model.classes, args.val_images)
 
     def measure():
@@ -268,5 +259,5 @@ def main():
 if __name__ == '__main__':
     try:
         main()
-    except export.WeightsError as error:
+    except networks.InputError as error:
         sys.exit(str(error))
