@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 import augment
+import average
 import evaluate
 import export
 import fake_quantise
@@ -153,6 +154,42 @@ def check_growth(model, images, folder, strides, width):
         for layer in readers)
 
 
+def check_average(model, images, folder):
+    """-> whether a mean has the weights between those of two networks, and
+    batch norm of its own from the first block in which they differ on."""
+    other = copy.deepcopy(model)
+    with torch.no_grad():
+        for value in [*other.blocks[2].parameters(),
+                      *other.head.parameters()]:
+            value.mul_(1.2)
+    paths = [folder / name for name in ('a.safetensors', 'b.safetensors')]
+    for path, network in zip(paths, (model, other)):
+        export.export_network(network, path)
+    both = average.load_alike(paths)
+    mean = both[0]
+    layers = average.average(both, [0.75, 0.25])
+    average.measure_batch_norm(mean, layers, [images[:3], images[3:6]])
+    first, old = mean.blocks[2].expand, model.blocks[2].expand
+    with torch.no_grad():
+        x = networks.normalise(images[:6], DESCRIPTION)
+        for layer in (mean.stem, *mean.blocks[:2]):
+            x = layer(x)
+        seen = first.conv(x).mean((0, 2, 3))
+    description = copy.deepcopy(DESCRIPTION)
+    description['head']['width'] = 40
+    export.export_network(networks.Detector(description), paths[1])
+    try:
+        average.load_alike(paths)
+        refused = False
+    except networks.InputError as error:
+        refused = str(paths[1]) in str(error)
+    return refused and (
+        torch.allclose(first.conv.weight, 1.05 * old.conv.weight) and
+        torch.allclose(first.bn.running_mean, seen, atol=1e-4) and
+        torch.equal(mean.blocks[1].project.bn.running_mean,
+                    model.blocks[1].project.bn.running_mean))
+
+
 def write_source(model, path):
     """A backbone as start.fold_archive() reads it, of two made-up classes."""
     data = {}
@@ -286,6 +323,8 @@ def main():
                   'starts as the one it comes from, which teaches it',
                   check_growth(other.eval(), images, pathlib.Path(folder),
                                strides, width))
+        check('a mean of two networks has batch norm of its own',
+              check_average(other, images, pathlib.Path(folder)))
         check('a redistributed backbone starts from another and matches it',
               check_redistribution(other, images, pathlib.Path(folder)))
 
