@@ -29,9 +29,9 @@ def save_safetensors(path, tensors, metadata):
 
 def load_safetensors(path):
     """-> name -> float32 array, metadata. Raises InputError."""
-    with open(path, 'rb') as file:
-        content = file.read()
     try:
+        with open(path, 'rb') as file:
+            content = file.read()
         size, = struct.unpack('<Q', content[:8])
         header, data = json.loads(content[8:8 + size]), content[8 + size:]
         metadata = header.pop('__metadata__', {})
@@ -39,6 +39,9 @@ def load_safetensors(path):
             data[entry['data_offsets'][0]:entry['data_offsets'][1]],
             '<f4').reshape(entry['shape']) for name, entry in header.items()
         }, metadata
+    except OSError as error:
+        raise networks.InputError(f'{path}: {error.strerror}, expected '
+                                  'weights') from error
     except (struct.error, ValueError, KeyError) as error:
         raise networks.InputError(f'{path}: expected a whole safetensors '
                                   'file of float32') from error
