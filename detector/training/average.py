@@ -75,6 +75,19 @@ def measure_batch_norm(model, layers, batches):
     model.eval()
 
 
+def parse_shares(text, count):
+    if text is None:
+        return [1 / count] * count
+    try:
+        shares = [float(share) for share in text.split(',')]
+    except ValueError:
+        shares = []
+    if len(shares) != count or not abs(sum(shares) - 1) < 1e-6:
+        raise networks.InputError(f'--shares {text}: expected {count} numbers '
+                                  'with a sum of 1')
+    return shares
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     add = parser.add_argument
@@ -91,11 +104,9 @@ def main():
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     cv2.setNumThreads(1)
-    shares = ([float(share) for share in args.shares.split(',')]
-              if args.shares else [1 / len(args.models)] * len(args.models))
-    if len(shares) != len(args.models) or abs(sum(shares) - 1) > 1e-6:
-        sys.exit(f'--shares {args.shares}: expected {len(args.models)} '
-                 'numbers with a sum of 1')
+    shares = parse_shares(args.shares, len(args.models))
+    if not pathlib.Path(args.output).parent.is_dir():
+        sys.exit(f'{args.output}: expected a folder that exists')
     root = voc.locate_voc(args.voc)
     models = load_alike(args.models)
     mean = models[0]
