@@ -5,7 +5,6 @@
 """
 import argparse
 import pathlib
-import sys
 
 import cv2
 import numpy as np
@@ -206,7 +205,4 @@ def main():
 
 
 if __name__ == '__main__':
-    try:
-        main()
-    except networks.InputError as error:
-        sys.exit(str(error))
+    networks.run(main)

@@ -7,6 +7,7 @@ predicts the distances from a cell's centre to the four sides of a box.
 """
 import json
 import math
+import sys
 
 import torch
 import torch.nn as nn
@@ -21,6 +22,14 @@ BN_MOMENTUM = 0.03
 
 class InputError(ValueError):
     """A file that is not what was asked for; says which, and what was."""
+
+
+def run(main):
+    """What a program does: an InputError is its one line and exit status 1."""
+    try:
+        main()
+    except InputError as error:
+        sys.exit(str(error))
 
 
 class ConvBn(nn.Module):

@@ -566,7 +566,4 @@ def main():
 
 
 if __name__ == '__main__':
-    try:
-        main()
-    except networks.InputError as error:
-        sys.exit(str(error))
+    networks.run(main)
