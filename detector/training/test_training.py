@@ -25,6 +25,7 @@ import network as networks
 import replicas
 import start
 import train
+import tune_head
 import views
 import voc
 from ops import test_ops
@@ -190,6 +191,29 @@ def check_average(model, images, folder):
                     model.blocks[1].project.bn.running_mean))
 
 
+def check_anchors(images):
+    """-> whether shapes are found again among boxes, and a head that has them
+    starts with boxes like them around every cell."""
+    sides = torch.tensor([[40.0, 30], [10, 20]]).repeat(50, 1)
+    objects = torch.cat([torch.zeros(100, 4), sides], 1)
+    shapes = tune_head.anchors(objects, 2)
+    fine = torch.allclose(shapes, sides[:2].flip(0), atol=1e-2)
+    model = networks.Detector(DESCRIPTION)
+    arguments = ([24, 32], [24, 24], 3, 1, 3)
+    model.head = tune_head.Anchored(2, shapes.expand(2, 2, 2), [8, 16],
+                                    *arguments)
+    model.strides = [8, 8, 16, 16]
+    with torch.no_grad():
+        logits, boxes, _ = networks.flatten(
+            model.eval()(networks.normalise(images, DESCRIPTION)),
+            model.strides)
+    each = [(SIZE // stride) ** 2 for stride in model.strides]
+    found = (boxes[..., 2:] - boxes[..., :2]).split(each, 1)
+    return fine and logits.shape == (len(images), sum(each), 3) and all(
+        torch.allclose(size, shape.expand_as(size), rtol=0.5)
+        for size, shape in zip(found, shapes.repeat(2, 1)))
+
+
 def write_source(model, path):
     """A backbone as start.fold_archive() reads it, of two made-up classes."""
     data = {}
@@ -317,6 +341,8 @@ def main():
 
     check('views kept behind a frozen prefix give what images gave',
           check_views(other.eval(), photos))
+    check('anchors are shapes objects have, and where a head starts',
+          check_anchors(images))
     with tempfile.TemporaryDirectory() as folder:
         for strides, width in ([16], 40), ([8, 16], [24, 40]):
             check(f'a head grown to {width} channels at strides {strides} '

@@ -12,6 +12,7 @@ options and mAP to training-runs/RUN/heads.jsonl. What concerns the features
 """
 import argparse
 import copy
+import functools
 import json
 import pathlib
 import random
@@ -68,6 +69,8 @@ def parse_arguments(argv=None):
     losses.add_options(add)
     add('--separate', action='store_true',
         help='towers of their own for classes and for boxes')
+    add('--anchors', type=int, default=0,
+        help='boxes a cell predicts, each from a shape of its own')
     add('--width', type=int, help="of the head (default: the network's)")
     add('--kernel', type=int, help='likewise')
     add('--tower-depth', type=int, help='likewise')
@@ -87,6 +90,47 @@ class SeparateTowers(networks.Head):
         for layer in self.box_tower[level]:
             box = layer(box)
         return super().predict(level, x)[0], self.box[level](box)
+
+
+def anchors(objects, count):
+    """Shapes objects have: k-means of log (width, height). -> [count, 2].
+
+    By area; in pixels. Redmon and Farhadi 2017 (arXiv 1612.08242) measured
+    distances by IoU.
+    """
+    sides = (objects[:, 4:6] - objects[:, 2:4]).clamp(min=1).log()
+    _, _, middles = cv2.kmeans(
+        sides.numpy(), count, None,
+        (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_MAX_ITER, 100, 1e-4), 5,
+        cv2.KMEANS_PP_CENTERS)
+    shapes = torch.from_numpy(middles).exp()
+    return shapes[shapes.prod(1).argsort()]
+
+
+class Anchored(networks.Head):
+    """`each` boxes in a cell, which start as shapes [levels, each, 2].
+
+    A detector that has it names each stride `each` times.
+    """
+
+    def __init__(self, each, shapes, strides, *arguments):
+        super().__init__(*arguments)
+        self.each = each
+        for outputs in (self.cls, self.box):
+            for level, layer in enumerate(outputs):
+                wide = networks.Linear(layer.in_channels,
+                                       layer.out_channels * each)
+                torch.nn.init.normal_(wide.weight, std=0.01)
+                wide.bias.data = layer.bias.data.repeat(each)
+                outputs[level] = wide
+        for layer, shape, stride in zip(self.box, shapes, strides):
+            reach = (shape / 2 / stride).log()  # left, top, right, bottom
+            layer.bias.data = torch.cat([reach, reach], 1).flatten()
+
+    def forward(self, features):
+        return [pair for cls, box in super().forward(features[::self.each])
+                for pair in zip(cls.chunk(self.each, 1),
+                                box.chunk(self.each, 1))]
 
 
 def features(model, x):
@@ -224,10 +268,19 @@ def main():
     if args.strides:
         description['head']['strides'] = [int(stride) for stride in
                                           args.strides.split(',')]
+    if args.separate and args.anchors:
+        sys.exit('expected one of --separate and --anchors')
     if args.separate:
         networks.Head = SeparateTowers
+    if args.anchors:
+        strides = description['head']['strides']
+        shapes = anchors(kept['objects'], args.anchors * len(strides))
+        networks.Head = functools.partial(
+            Anchored, args.anchors, shapes.view(len(strides), -1, 2), strides)
     model = networks.Detector(description).to(
         memory_format=torch.channels_last)
+    model.strides = [stride for stride in model.strides
+                     for _ in range(max(args.anchors, 1))]
     model.load_state_dict({name: value for name, value in
                            kept['model'].items()
                            if not name.startswith('head.')}, strict=False)
@@ -257,7 +310,4 @@ def main():
 
 
 if __name__ == '__main__':
-    try:
-        main()
-    except networks.InputError as error:
-        sys.exit(str(error))
+    networks.run(main)
