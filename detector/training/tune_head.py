@@ -67,10 +67,11 @@ def parse_arguments(argv=None):
     add('--weight-decay', type=float, default=0.05)
     add('--ema', type=float, default=0.995)
     losses.add_options(add)
-    add('--separate', action='store_true',
-        help='towers of their own for classes and for boxes')
-    add('--anchors', type=int, default=0,
-        help='boxes a cell predicts, each from a shape of its own')
+    either = head.add_mutually_exclusive_group()
+    either.add_argument('--separate', action='store_true', help='towers of '
+                        'their own for classes and for boxes')
+    either.add_argument('--anchors', type=int, default=0, help='boxes a cell '
+                        'predicts, each from a shape of its own')
     add('--width', type=int, help="of the head (default: the network's)")
     add('--kernel', type=int, help='likewise')
     add('--tower-depth', type=int, help='likewise')
@@ -268,8 +269,6 @@ def main():
     if args.strides:
         description['head']['strides'] = [int(stride) for stride in
                                           args.strides.split(',')]
-    if args.separate and args.anchors:
-        sys.exit('expected one of --separate and --anchors')
     if args.separate:
         networks.Head = SeparateTowers
     if args.anchors:
