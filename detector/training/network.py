@@ -48,9 +48,10 @@ class ConvBn(nn.Module):
 
     def forward(self, x):
         fast = None
-        if x.device.type == 'cpu' and x.dtype == torch.float32 and (
-                self.fits_ops and not torch.is_autocast_cpu_enabled()):
+        if x.device.type == 'cpu' and self.fits_ops:
             fast = ops.load()
+            if torch.is_autocast_cpu_enabled():
+                x = x.to(torch.bfloat16)
         conv = self.conv
         if self.rounding.on:
             return self.rounding(self.folded(
@@ -67,7 +68,8 @@ class ConvBn(nn.Module):
                                    bn.running_var, bn.momentum, bn.eps,
                                    self.act)
         x = self.bn(x)
-        return F.relu6(x) if self.act else x
+        # PyTorch 1.13 has no gradient of relu6 in bfloat16.
+        return x.clamp(0, 6) if self.act else x
 
     def folded(self, x, fast=None):
         """The inference form: batch norm folded into the convolution."""

@@ -4,6 +4,8 @@
     train.py --run NAME --sizes 160:18,224:8
 """
 import argparse
+import contextlib
+import functools
 import json
 import math
 import os
@@ -38,7 +40,6 @@ import export
 import fake_quantise
 import loss as losses
 import network as networks
-import ops
 import replicas
 import start
 import views
@@ -162,15 +163,18 @@ class Average:
         torch._foreach_add_(self.mine, self.new, alpha=1 - decay)
 
 
-def autocast(device):
-    if device == 'cuda':
-        return torch.autocast('cuda', dtype=torch.bfloat16)
+@functools.lru_cache(maxsize=None)
+def computes_bfloat16(device):
     try:
-        native = 'avx512_bf16' in pathlib.Path('/proc/cpuinfo').read_text()
+        return device == 'cuda' or (
+            'avx512_bf16' in pathlib.Path('/proc/cpuinfo').read_text())
     except OSError:
-        native = False
-    return torch.autocast('cpu', dtype=torch.bfloat16,
-                          enabled=native and ops.load() is None)
+        return False
+
+
+def autocast(device):
+    return torch.autocast(device, dtype=torch.bfloat16,
+                          enabled=computes_bfloat16(device))
 
 
 def objective(model, images, objects):
@@ -181,7 +185,9 @@ def objective(model, images, objects):
     kept = isinstance(images, views.Batch)
     x = (images.inputs.float().permute(0, 3, 1, 2) if kept
          else networks.normalise(images, model.description))
-    with autocast(x.device.type):
+    # Values rounded as int8 are need more bits than bfloat16 has.
+    with (contextlib.nullcontext() if model.stem.rounding.on
+          else autocast(x.device.type)):
         outputs = model.run_rest(x) if kept else model(x)
     logits, boxes, centres = networks.flatten(outputs, model.strides)
     loss, parts = losses.detection_loss(logits, boxes, centres, objects)

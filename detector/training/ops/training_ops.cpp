@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Two float32 operations for training on a CPU, channels-last (NHWC) memory:
-// depthwise convolution (forward, input and weight gradient), and train-mode
-// batch norm followed by ReLU6 or nothing. Both take channel counts that are
-// multiples of kLanes; python falls back to PyTorch's own ops for others.
+// Two operations for training on a CPU, channels-last (NHWC) memory: depthwise
+// convolution (forward, input and weight gradient), and train-mode batch norm
+// followed by ReLU6 or nothing. Values and their gradients are float32 or
+// bfloat16, weights and statistics float32; all is computed in float32. Both
+// take channel counts that are multiples of kLanes; python falls back to
+// PyTorch's own ops for others.
 
 #include <torch/extension.h>
 
@@ -11,7 +13,14 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
 #include <vector>
+
+#ifdef __AVX2__
+#include <immintrin.h>
+#endif
 
 namespace {
 
@@ -23,8 +32,47 @@ constexpr int kLanes = 8;
 typedef float Vec __attribute__((vector_size(4 * kLanes), aligned(4)));
 typedef int Mask __attribute__((vector_size(4 * kLanes), aligned(4)));
 
+using Bf16 = at::BFloat16;  // the upper half of a float32
+typedef uint32_t Bits __attribute__((vector_size(4 * kLanes)));
+typedef uint16_t Halves __attribute__((vector_size(2 * kLanes)));
+
 inline Vec Load(const float* p) { return *reinterpret_cast<const Vec*>(p); }
 inline void Store(float* p, Vec v) { *reinterpret_cast<Vec*>(p) = v; }
+
+// GCC 12 makes halves of these vectors of its own; hence the intrinsics.
+inline Vec Load(const Bf16* p) {
+#ifdef __AVX2__
+  const __m128i halves = _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  return _mm256_castsi256_ps(
+      _mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16));
+#else
+  Halves halves;
+  std::memcpy(&halves, p, sizeof halves);
+  const Bits bits = __builtin_convertvector(halves, Bits) << 16;
+  Vec v;
+  std::memcpy(&v, &bits, sizeof v);
+  return v;
+#endif
+}
+
+// To nearest, half to even.
+inline void Store(Bf16* p, Vec v) {
+#if defined(__AVX512BF16__) && defined(__AVX512VL__)
+  const __m128bh halves = _mm256_cvtneps_pbh(v);
+#else
+  Bits bits;
+  std::memcpy(&bits, &v, sizeof bits);
+  bits += 0x7fff + ((bits >> 16) & 1);
+  const Halves halves = __builtin_convertvector(bits >> 16, Halves);
+#endif
+  std::memcpy(p, &halves, sizeof halves);
+}
+
+// Calls f with a value of the type of t's elements.
+template <class F>
+void WithElement(const Tensor& t, F f) {
+  t.scalar_type() == at::kBFloat16 ? f(Bf16()) : f(float());
+}
 
 Tensor ChannelsLast(const Tensor& t) {
   return t.contiguous(at::MemoryFormat::ChannelsLast);
@@ -39,6 +87,7 @@ int64_t Grain(int64_t n) {
 
 // Rows of one image, repacked to [channel block][padded x][lane] with zero
 // borders. A ring: row y lives in slot y % slots.
+template <class E>
 class RowRing {
  public:
   RowRing(int slots, int height, int width, int channels, int left, int right)
@@ -47,12 +96,12 @@ class RowRing {
         row_(static_cast<size_t>(channels) * padded_),
         data_(row_ * (slots + 1), 0.0f) {}
 
-  void Start(const float* image) { image_ = image; next_ = 0; }
+  void Start(const E* image) { image_ = image; next_ = 0; }
 
   // Makes rows up to and including `last` available.
   void Advance(int last) {
     for (last = std::min(last, height_ - 1); next_ <= last; ++next_) {
-      const float* in = image_ + static_cast<size_t>(next_) * width_ * channels_;
+      const E* in = image_ + static_cast<size_t>(next_) * width_ * channels_;
       float* out = &data_[row_ * (next_ % slots_)] + left_ * kLanes;
       for (int x = 0; x < width_; ++x, in += channels_) {
         float* to = out + static_cast<size_t>(x) * kLanes;
@@ -73,7 +122,7 @@ class RowRing {
   int slots_, height_, width_, channels_, left_, padded_;
   size_t row_;
   std::vector<float> data_;
-  const float* image_ = nullptr;
+  const E* image_ = nullptr;
   int next_ = 0;
 };
 
@@ -84,8 +133,8 @@ int TileOf(int width) {
 }
 
 // weights: [block][K*K][lane]. One output row of one channel block.
-template <int K, int S, int T>
-void ForwardRow(const float* const* rows, const float* weights, float* out,
+template <int K, int S, int T, class E>
+void ForwardRow(const float* const* rows, const float* weights, E* out,
                 int channels, int width) {
   for (int x = 0; x < width; x += T) {
     Vec acc[T];
@@ -161,20 +210,20 @@ std::vector<float> PackWeights(const Tensor& weight, bool flip) {
   return packed;
 }
 
-template <int K, int S, int T>
+template <class E, int K, int S, int T>
 void Convolve(const Tensor& x, const std::vector<float>& weights, Tensor& y) {
   const int channels = x.size(1), height = x.size(2), width = x.size(3);
   const int out_height = y.size(2), out_width = y.size(3);
-  const float* in = x.data_ptr<float>();
-  float* out = y.data_ptr<float>();
+  const E* in = x.data_ptr<E>();
+  E* out = y.data_ptr<E>();
   at::parallel_for(0, x.size(0), Grain(x.size(0)), [&](int64_t b, int64_t e) {
-    RowRing ring(K, height, width, channels, K / 2, K + S * T);
+    RowRing<E> ring(K, height, width, channels, K / 2, K + S * T);
     for (int64_t n = b; n < e; ++n) {
       ring.Start(in + n * height * width * channels);
       for (int oy = 0; oy < out_height; ++oy) {
         const int top = oy * S - K / 2;
         ring.Advance(top + K - 1);
-        float* row = out + (n * out_height + oy) * out_width * channels;
+        E* row = out + (n * out_height + oy) * out_width * channels;
         for (int block = 0; block < channels / kLanes; ++block) {
           const float* rows[K];
           for (int k = 0; k < K; ++k) rows[k] = ring.Row(top + k, block);
@@ -186,17 +235,17 @@ void Convolve(const Tensor& x, const std::vector<float>& weights, Tensor& y) {
   });
 }
 
-template <int K, int S, int T>
+template <class E, int K, int S, int T>
 void WeightGradient(const Tensor& x, const Tensor& g, Tensor& dw) {
   const int channels = x.size(1), height = x.size(2), width = x.size(3);
   const int out_height = g.size(2), out_width = g.size(3);
-  const float* in = x.data_ptr<float>();
-  const float* grad = g.data_ptr<float>();
+  const E* in = x.data_ptr<E>();
+  const E* grad = g.data_ptr<E>();
   const int threads = at::get_num_threads();
   std::vector<std::vector<float>> sums(threads);
   at::parallel_for(0, x.size(0), Grain(x.size(0)), [&](int64_t b, int64_t e) {
-    RowRing ring(K, height, width, channels, K / 2, K + S * T);
-    RowRing gradient(1, out_height, out_width, channels, 0, T);
+    RowRing<E> ring(K, height, width, channels, K / 2, K + S * T);
+    RowRing<E> gradient(1, out_height, out_width, channels, 0, T);
     auto& sum = sums[at::get_thread_num()];
     sum.resize(static_cast<size_t>(channels) * K * K, 0.0f);
     for (int64_t n = b; n < e; ++n) {
@@ -232,21 +281,21 @@ void WeightGradient(const Tensor& x, const Tensor& g, Tensor& dw) {
 }
 
 // Input gradient at stride 2: every input pixel takes the taps of its parity.
-template <int K, int T>
+template <class E, int K, int T>
 void InputGradientStride2(const Tensor& g, const std::vector<float>& weights,
                           Tensor& dx) {
   constexpr int P = K / 2;
   const int channels = g.size(1), out_height = g.size(2), out_width = g.size(3);
   const int height = dx.size(2), width = dx.size(3);
-  const float* grad = g.data_ptr<float>();
-  float* out = dx.data_ptr<float>();
+  const E* grad = g.data_ptr<E>();
+  E* out = dx.data_ptr<E>();
   at::parallel_for(0, g.size(0), Grain(g.size(0)), [&](int64_t b, int64_t e) {
-    RowRing ring(K, out_height, out_width, channels, K, K + T);
+    RowRing<E> ring(K, out_height, out_width, channels, K, K + T);
     for (int64_t n = b; n < e; ++n) {
       ring.Start(grad + n * out_height * out_width * channels);
       for (int y = 0; y < height; ++y) {
         ring.Advance((y + P) / 2);
-        float* row = out + (n * height + y) * width * channels;
+        E* row = out + (n * height + y) * width * channels;
         for (int block = 0; block < channels / kLanes; ++block) {
           const float* w = &weights[block * K * K * kLanes];
           for (int x = 0; x < width; x += 2 * T) {
@@ -281,8 +330,8 @@ void InputGradientStride2(const Tensor& g, const std::vector<float>& weights,
 }
 
 #define DISPATCH_TILE(FUNCTION, K, S, width, ...)            \
-  (TileOf(width) == 7 ? FUNCTION<K, S, 7>(__VA_ARGS__)       \
-                      : FUNCTION<K, S, 5>(__VA_ARGS__))
+  (TileOf(width) == 7 ? FUNCTION<E, K, S, 7>(__VA_ARGS__)    \
+                      : FUNCTION<E, K, S, 5>(__VA_ARGS__))
 #define DISPATCH(FUNCTION, kernel, stride, width, ...)                      \
   do {                                                                      \
     if (kernel == 3 && stride == 1) DISPATCH_TILE(FUNCTION, 3, 1, width, __VA_ARGS__); \
@@ -303,7 +352,10 @@ struct DepthwiseConv : torch::autograd::Function<DepthwiseConv> {
     Tensor y = at::empty({x.size(0), x.size(1), out(x.size(2)), out(x.size(3))},
                          x.options(), at::MemoryFormat::ChannelsLast);
     const auto packed = PackWeights(weight, false);
-    DISPATCH(Convolve, kernel, stride, y.size(3), x, packed, y);
+    WithElement(x, [&](auto element) {
+      using E = decltype(element);
+      DISPATCH(Convolve, kernel, stride, y.size(3), x, packed, y);
+    });
     context->save_for_backward({x, weight});
     context->saved_data["stride"] = stride;
     return y;
@@ -315,23 +367,28 @@ struct DepthwiseConv : torch::autograd::Function<DepthwiseConv> {
     const int64_t stride = context->saved_data["stride"].toInt();
     const int64_t kernel = weight.size(2);
     Tensor dx, dw;
-    if (context->needs_input_grad(0)) {
-      dx = at::empty_like(x);
-      const auto packed = PackWeights(weight, stride == 1);
-      if (stride == 1) {
-        DISPATCH(Convolve, kernel, 1, dx.size(3), g, packed, dx);
-      } else if (kernel == 3) {
-        InputGradientStride2<3, 4>(g, packed, dx);
-      } else if (kernel == 5) {
-        InputGradientStride2<5, 4>(g, packed, dx);
-      } else {
-        InputGradientStride2<7, 4>(g, packed, dx);
+    const bool wants_dx = context->needs_input_grad(0);
+    const bool wants_dw = context->needs_input_grad(1);
+    WithElement(x, [&](auto element) {
+      using E = decltype(element);
+      if (wants_dx) {
+        dx = at::empty_like(x);
+        const auto packed = PackWeights(weight, stride == 1);
+        if (stride == 1) {
+          DISPATCH(Convolve, kernel, 1, dx.size(3), g, packed, dx);
+        } else if (kernel == 3) {
+          InputGradientStride2<E, 3, 4>(g, packed, dx);
+        } else if (kernel == 5) {
+          InputGradientStride2<E, 5, 4>(g, packed, dx);
+        } else {
+          InputGradientStride2<E, 7, 4>(g, packed, dx);
+        }
       }
-    }
-    if (context->needs_input_grad(1)) {
-      dw = at::empty(weight.sizes(), weight.options());
-      DISPATCH(WeightGradient, kernel, stride, g.size(3), x, g, dw);
-    }
+      if (wants_dw) {
+        dw = at::empty(weight.sizes(), weight.options());
+        DISPATCH(WeightGradient, kernel, stride, g.size(3), x, g, dw);
+      }
+    });
     return {dx, dw, Tensor()};
   }
 };
@@ -365,8 +422,8 @@ inline void SumBlock(int64_t r0, int64_t r1, int channels, int c,
   }
 }
 
-template <int B>
-inline void StatisticsBlock(const float* x, int64_t r0, int64_t r1,
+template <int B, class E>
+inline void StatisticsBlock(const E* x, int64_t r0, int64_t r1,
                             int channels, int c, double* sums) {
   SumBlock<B>(r0, r1, channels, c, sums,
               [&](int64_t r, int k, Vec& a, Vec& b) {
@@ -376,8 +433,8 @@ inline void StatisticsBlock(const float* x, int64_t r0, int64_t r1,
               });
 }
 
-template <int B, bool kAct>
-inline void ReduceBlock(const float* x, const float* dy, const float* scale,
+template <int B, bool kAct, class E>
+inline void ReduceBlock(const E* x, const E* dy, const float* scale,
                         const float* shift, const float* mean, int64_t r0,
                         int64_t r1, int channels, int c, double* sums) {
   Vec s[B], h[B], m[B];
@@ -402,12 +459,12 @@ inline void ReduceBlock(const float* x, const float* dy, const float* scale,
               });
 }
 
-template <bool kAct>
-void ApplyRows(const float* x, float* y, const float* scale,
-               const float* shift, int64_t r0, int64_t r1, int channels) {
+template <bool kAct, class E>
+void ApplyRows(const E* x, E* y, const float* scale, const float* shift,
+               int64_t r0, int64_t r1, int channels) {
   for (int64_t r = r0; r < r1; ++r) {
-    const float* in = x + r * channels;
-    float* out = y + r * channels;
+    const E* in = x + r * channels;
+    E* out = y + r * channels;
     for (int c = 0; c < channels; c += kLanes) {
       const Vec u = Load(in + c) * Load(scale + c) + Load(shift + c);
       Store(out + c, kAct ? Relu6(u) : u);
@@ -415,9 +472,8 @@ void ApplyRows(const float* x, float* y, const float* scale,
   }
 }
 
-template <bool kAct>
-void BackwardRows(const float* x, const float* dy, float* dx,
-                  const float* scale, const float* shift, const float* p,
+template <bool kAct, class E>
+void BackwardRows(const E* x, const E* dy, E* dx, const float* scale, const float* shift, const float* p,
                   const float* q, int64_t r0, int64_t r1, int channels) {
   for (int64_t r = r0; r < r1; ++r) {
     const int64_t at = r * channels;
@@ -454,6 +510,23 @@ std::vector<double> Join(const std::vector<std::vector<double>>& parts, int n) {
   return total;
 }
 
+// Each channel's sum and sum of squares, [2][C].
+template <class E>
+std::vector<double> Statistics(const E* in, int64_t rows, int channels) {
+  std::vector<std::vector<double>> parts(at::get_num_threads());
+  at::parallel_for(0, rows, Grain(rows), [&](int64_t b, int64_t e) {
+    auto& part = parts[at::get_thread_num()];
+    part.resize(2 * channels, 0.0);
+    double* s = part.data();
+    ForBlocks(
+        b, e, channels,
+        [&](int64_t r0, int64_t r1, int c) { StatisticsBlock<4>(in, r0, r1, channels, c, s); },
+        [&](int64_t r0, int64_t r1, int c) { StatisticsBlock<2>(in, r0, r1, channels, c, s); },
+        [&](int64_t r0, int64_t r1, int c) { StatisticsBlock<1>(in, r0, r1, channels, c, s); });
+  });
+  return Join(parts, 2 * channels);
+}
+
 // y = act(gamma * (x - mean) / sqrt(var + eps) + beta), statistics over N, H, W
 // (Ioffe and Szegedy 2015); its backward recomputes the activation's mask.
 struct BatchNormAct : torch::autograd::Function<BatchNormAct> {
@@ -465,26 +538,20 @@ struct BatchNormAct : torch::autograd::Function<BatchNormAct> {
     const Tensor x = ChannelsLast(input);
     const int channels = x.size(1);
     const int64_t rows = x.numel() / channels;
-    Tensor y = at::empty_like(x), saved = at::empty({4, channels}, x.options());
+    Tensor y = at::empty_like(x);
+    Tensor saved = at::empty({4, channels}, gamma.options());
     float* scale = saved.data_ptr<float>();
     float *shift = scale + channels, *mean = shift + channels;
     float* inverse = mean + channels;
-    const float *in = x.data_ptr<float>(), *ga = gamma.data_ptr<float>();
+    const float* ga = gamma.data_ptr<float>();
     const float* be = beta.data_ptr<float>();
-    float *rm = running_mean.data_ptr<float>(), *out = y.data_ptr<float>();
+    float* rm = running_mean.data_ptr<float>();
     float* rv = running_var.data_ptr<float>();
-    std::vector<std::vector<double>> parts(at::get_num_threads());
-    at::parallel_for(0, rows, Grain(rows), [&](int64_t b, int64_t e) {
-      auto& part = parts[at::get_thread_num()];
-      part.resize(2 * channels, 0.0);
-      double* s = part.data();
-      ForBlocks(
-          b, e, channels,
-          [&](int64_t r0, int64_t r1, int c) { StatisticsBlock<4>(in, r0, r1, channels, c, s); },
-          [&](int64_t r0, int64_t r1, int c) { StatisticsBlock<2>(in, r0, r1, channels, c, s); },
-          [&](int64_t r0, int64_t r1, int c) { StatisticsBlock<1>(in, r0, r1, channels, c, s); });
+    std::vector<double> total;
+    WithElement(x, [&](auto element) {
+      using E = decltype(element);
+      total = Statistics(x.data_ptr<E>(), rows, channels);
     });
-    const auto total = Join(parts, 2 * channels);
     for (int c = 0; c < channels; ++c) {
       const double mu = total[c] / rows;
       const double var = std::max(0.0, total[channels + c] / rows - mu * mu);
@@ -497,16 +564,21 @@ struct BatchNormAct : torch::autograd::Function<BatchNormAct> {
       rm[c] = (1 - momentum) * rm[c] + momentum * mu;
       rv[c] = (1 - momentum) * rv[c] + momentum * unbiased;
     }
-    at::parallel_for(0, rows, Grain(rows), [&](int64_t b, int64_t e) {
-      relu6 ? ApplyRows<true>(in, out, scale, shift, b, e, channels)
-            : ApplyRows<false>(in, out, scale, shift, b, e, channels);
+    WithElement(x, [&](auto element) {
+      using E = decltype(element);
+      const E* in = x.data_ptr<E>();
+      E* out = y.data_ptr<E>();
+      at::parallel_for(0, rows, Grain(rows), [&](int64_t b, int64_t e) {
+        relu6 ? ApplyRows<true>(in, out, scale, shift, b, e, channels)
+              : ApplyRows<false>(in, out, scale, shift, b, e, channels);
+      });
     });
     context->save_for_backward({x, saved});
     context->saved_data["relu6"] = relu6;
     return y;
   }
 
-  template <bool kAct>
+  template <bool kAct, class E>
   static void Backward(const Tensor& x, const Tensor& g, const Tensor& saved,
                        Tensor& dx, Tensor& dgamma, Tensor& dbeta) {
     const int channels = x.size(1);
@@ -514,7 +586,7 @@ struct BatchNormAct : torch::autograd::Function<BatchNormAct> {
     const float* scale = saved.data_ptr<float>();
     const float *shift = scale + channels, *mean = shift + channels;
     const float* inverse = mean + channels;
-    const float *in = x.data_ptr<float>(), *dy = g.data_ptr<float>();
+    const E *in = x.data_ptr<E>(), *dy = g.data_ptr<E>();
     std::vector<std::vector<double>> parts(at::get_num_threads());
     at::parallel_for(0, rows, Grain(rows), [&](int64_t b, int64_t e) {
       auto& part = parts[at::get_thread_num()];
@@ -538,7 +610,7 @@ struct BatchNormAct : torch::autograd::Function<BatchNormAct> {
       p[c] = slope;
       q[c] = -slope * mean[c] - scale[c] * sum / rows;
     }
-    float* out = dx.data_ptr<float>();
+    E* out = dx.data_ptr<E>();
     at::parallel_for(0, rows, Grain(rows), [&](int64_t b, int64_t e) {
       BackwardRows<kAct>(in, dy, out, scale, shift, p.data(), q.data(), b, e,
                          channels);
@@ -549,11 +621,14 @@ struct BatchNormAct : torch::autograd::Function<BatchNormAct> {
     const auto saved = context->get_saved_variables();
     const Tensor x = saved[0], g = ChannelsLast(grads[0]);
     Tensor dx = at::empty_like(x);
-    Tensor dgamma = at::empty({x.size(1)}, x.options());
-    Tensor dbeta = at::empty({x.size(1)}, x.options());
-    context->saved_data["relu6"].toBool()
-        ? Backward<true>(x, g, saved[1], dx, dgamma, dbeta)
-        : Backward<false>(x, g, saved[1], dx, dgamma, dbeta);
+    Tensor dgamma = at::empty({x.size(1)}, saved[1].options());
+    Tensor dbeta = at::empty({x.size(1)}, saved[1].options());
+    const bool relu6 = context->saved_data["relu6"].toBool();
+    WithElement(x, [&](auto element) {
+      using E = decltype(element);
+      relu6 ? Backward<true, E>(x, g, saved[1], dx, dgamma, dbeta)
+            : Backward<false, E>(x, g, saved[1], dx, dgamma, dbeta);
+    });
     return {dx,       dgamma,   dbeta,    Tensor(),
             Tensor(), Tensor(), Tensor(), Tensor()};
   }
