@@ -24,6 +24,7 @@ import loss as losses
 import network as networks
 import replicas
 import start
+import teacher as teachers
 import train
 import tune_head
 import views
@@ -104,7 +105,7 @@ def check_views(model, photos):
     """-> whether kept samples give what the images behind them gave, in the
     same order after a resumption; the teacher is the network itself."""
     model.freeze(3)
-    kept = views.make(model, model, photos, (SIZE, SIZE), 0.5, 2, 4, 1, 1, 2,
+    kept = views.make(model, teachers.Teacher([model]), photos, (SIZE, SIZE), 0.5, 2, 4, 1, 1, 2,
                       lambda items, **_: items)
     every = views.Views(views.Batch(*kept['samples']), kept['objects'])
     batches = list(every.batches(4, 2, (0, 0), 4, 1))
@@ -122,6 +123,41 @@ def check_views(model, photos):
             for shift in (0.0, 1.0)]
     model.freeze(0)
     return fine and off < 0.1 and losses_of[0] < losses_of[1]
+
+
+def check_teacher(model, images):
+    """-> whether two networks' mean is that of one on the images and the other
+    on their mirror images, and takes over a student's blocks if they are its
+    own."""
+    other, student = copy.deepcopy(model), copy.deepcopy(model)
+    with torch.no_grad():
+        for value in other.head.parameters():
+            value.mul_(1.1)
+    both = teachers.Teacher([model, other])
+    logits, boxes = both.answer(images, model.strides)
+    columns = [(SIZE // stride, stride) for stride in model.strides]
+    with torch.no_grad():
+        first, second = (networks.flatten(network(networks.normalise(
+            seen, DESCRIPTION)), model.strides) for network, seen in (
+                (model, images), (other, images.flip(2))))
+    turned = [torch.cat([part.view(len(images), -1, n, part.shape[2]).flip(2)
+                         .flatten(1, 2) for part, (n, _) in zip(
+                             values.split([n * n for n, _ in columns], 1),
+                             columns)], 1) for values in second[:2]]
+    turned[1][..., [0, 2]] = SIZE - turned[1][..., [2, 0]]
+    fine = torch.allclose(logits.sigmoid(), (
+        first[0].sigmoid() + turned[0].sigmoid()) / 2, atol=1e-4)
+    fine &= torch.allclose(boxes, (first[1] + turned[1]) / 2, atol=1e-2)
+    student.freeze(3)
+    both.share(student)
+    fine &= both.shared == 3
+    with torch.no_grad():
+        start = student.run_prefix(networks.normalise(images, DESCRIPTION))
+    fine &= torch.allclose(logits, both.answer(
+        images, model.strides, start)[0], atol=1e-3)
+    student.blocks[2].project.conv.weight.data.mul_(1.1)
+    both.share(student)
+    return fine and both.shared == 0
 
 
 def check_growth(model, images, folder, strides, width):
@@ -143,9 +179,9 @@ def check_growth(model, images, folder, strides, width):
     fine = all(torch.allclose(a, b, atol=1e-2)
                for a, b in zip(narrow, grown))
     wide.freeze(3)
-    kept = views.compute(wide, model, images)
+    kept = views.compute(wide, teachers.Teacher([model]), images)
     fine &= kept.logits.shape == grown[0].shape and torch.allclose(
-        kept.logits.float(), grown[0], atol=2e-2)
+        kept.logits.float().sigmoid(), grown[0].sigmoid(), atol=5e-3)
     wide.train()
     networks.flatten(wide(x), strides)[0].sum().backward()
     readers = [wide.head.cls[-1]] + [
@@ -341,6 +377,8 @@ def main():
 
     check('views kept behind a frozen prefix give what images gave',
           check_views(other.eval(), photos))
+    check('a teacher of two networks is their mean, one of them mirrored',
+          check_teacher(other, images))
     check('anchors are shapes objects have, and where a head starts',
           check_anchors(images))
     with tempfile.TemporaryDirectory() as folder:

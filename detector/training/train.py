@@ -42,6 +42,7 @@ import loss as losses
 import network as networks
 import replicas
 import start
+import teacher as teachers
 import views
 import voc
 
@@ -84,8 +85,10 @@ def parse_arguments(argv=None):
     add('--freeze-from', type=int, default=0, help='... from this epoch on')
     add('--views', type=int, default=0, help='make this many augmented '
         'views of each image once and train on them, behind the frozen blocks')
-    add('--teacher', help='a larger network of ours (.safetensors) to learn '
-        'from too, with --views')
+    add('--teacher', nargs='+', metavar='NETWORK', help='networks of ours '
+        '(.safetensors) whose mean to learn from too')
+    add('--distil', type=float, default=1.0, help="weight of the teacher's "
+        'answers, where that of the labels is 1')
     add('--priority', type=int, default=0, help='nice value, also of the '
         'scheduler group (autogroup), where only that one counts')
     add('--match-steps', default='800,600',
@@ -177,23 +180,37 @@ def autocast(device):
                           enabled=computes_bfloat16(device))
 
 
-def objective(model, images, objects):
-    """images uint8 [B, H, W, 3] or views.Batch, objects [T, 6]
+def run(model, images, teacher):
+    """images uint8 [B, H, W, 3] or views.Batch
 
-    -> loss, (class, box).
+    -> outputs, and the teacher's (logits, boxes) if there is one.
     """
-    kept = isinstance(images, views.Batch)
-    x = (images.inputs.float().permute(0, 3, 1, 2) if kept
-         else networks.normalise(images, model.description))
+    if isinstance(images, views.Batch):
+        x = images.inputs.float().permute(0, 3, 1, 2)
+        answers = images.logits, images.boxes
+        return model.run_rest(x), None if images.logits is None else answers
+    x = networks.normalise(images, model.description)
+    if teacher is None:
+        return model(x), None
+    if not teacher.shared:
+        return model(x), teacher.answer(images, model.strides)
+    with torch.no_grad():
+        x = model.run_prefix(x)
+    return model.run_rest(x), teacher.answer(images, model.strides, x)
+
+
+def objective(model, images, objects, teacher=None, distil=1.0):
+    """images as for run(), objects [T, 6] -> loss, (class, box)."""
+    device = next(model.parameters()).device.type
     # Values rounded as int8 are need more bits than bfloat16 has.
     with (contextlib.nullcontext() if model.stem.rounding.on
-          else autocast(x.device.type)):
-        outputs = model.run_rest(x) if kept else model(x)
+          else autocast(device)):
+        outputs, answers = run(model, images, teacher)
     logits, boxes, centres = networks.flatten(outputs, model.strides)
     loss, parts = losses.detection_loss(logits, boxes, centres, objects)
-    if kept and images.logits is not None:
-        loss = loss + losses.distillation_loss(logits, boxes, images.logits,
-                                               images.boxes)
+    if answers:
+        loss = loss + distil * losses.distillation_loss(logits, boxes,
+                                                        *answers)
     return loss, parts
 
 
@@ -293,9 +310,7 @@ class Trainer:
         cv2.setNumThreads(1)
         torch.manual_seed(args.seed)
         random.seed(args.seed)
-        if args.teacher and not args.views:
-            sys.exit('--teacher expects --views')
-        for path in (args.start, args.head_start, args.teacher):
+        for path in (args.start, args.head_start, *(args.teacher or ())):
             if (path or '').endswith('.safetensors') and (
                     not pathlib.Path(path).is_file()):
                 sys.exit(f'{path}: no such file, expected a network of ours')
@@ -321,7 +336,10 @@ class Trainer:
         self.quiet = not sys.stderr.isatty()
         self.model = networks.Detector(description).to(
             memory_format=torch.channels_last)
-        teacher = self.check_views() if args.views else None
+        self.teacher = teachers.Teacher.load(
+            args.teacher, self.model, self.device) if args.teacher else None
+        if args.views:
+            self.check_views()
         self.epoch = self.step = 0
         self.history, self.best = [], -1.0
         self.stop = False
@@ -341,9 +359,10 @@ class Trainer:
             self.folder.mkdir(parents=True, exist_ok=True)
             replace_json(self.folder / 'network.json', description)
             self.save()
-        self.views = self.make_views(teacher) if args.views else None
-        self.replicas = replicas.Replicas(self.model, self.workers(),
-                                          objective)
+        self.views = self.make_views() if args.views else None
+        self.replicas = replicas.Replicas(
+            self.model, self.workers(), functools.partial(
+                objective, teacher=self.teacher, distil=args.distil))
         signal.signal(signal.SIGTERM, self.on_signal)
         signal.signal(signal.SIGINT, self.on_signal)
 
@@ -407,24 +426,18 @@ class Trainer:
         for model in self.replicas.models:
             model.freeze(frozen)
             model.train()
+        if self.teacher:
+            self.teacher.share(self.model)
 
     def check_views(self):
-        """-> the teacher, if there is one."""
         args, model = self.args, self.model
         first_tap = model.taps[model.strides[0]]
         if (not 0 < args.freeze <= first_tap + 1 or args.freeze_from or
                 args.quantise or len({size for size, _ in self.plan}) > 1):
             sys.exit('--views expects one size, no --quantise, and --freeze '
                      f'of 1 to {first_tap + 1} blocks from the start')
-        teacher = (export.load_network(args.teacher).to(self.device).eval()
-                   if args.teacher else None)
-        if teacher and (teacher.classes != model.classes or
-                        not set(model.strides) <= set(teacher.strides)):
-            sys.exit(f'{args.teacher}: expected the classes and strides of '
-                     f'{args.network}')
-        return teacher
 
-    def make_views(self, teacher):
+    def make_views(self):
         args, model = self.args, self.average.model
         model.freeze(args.freeze)
         made_with = {name: getattr(args, name) for name in (
@@ -433,7 +446,7 @@ class Trainer:
         kept = views.open_or_make(
             self.folder / 'views.pt',
             {**made_with, 'size': self.plan[0][0],
-             'strides': model.strides}, model, teacher, self.photos,
+             'strides': model.strides}, model, self.teacher, self.photos,
             self.plan[0][0], args.mosaic, args.views, args.batch,
             args.seed, args.loaders, self.workers(), self.progress)
         model.requires_grad_(False)

@@ -85,10 +85,7 @@ def compute(model, teacher, images):
     inputs = x.half().permute(0, 2, 3, 1).contiguous()
     if teacher is None:
         return Batch(inputs.cpu())
-    answers = teacher(networks.normalise(images, teacher.description))
-    logits, boxes, _ = networks.flatten(
-        [answer for answer, stride in zip(answers, teacher.strides)
-         if stride in model.strides], model.strides)
+    logits, boxes = teacher.answer(images, model.strides)
     return Batch(inputs, logits.half(), boxes.half()).to('cpu')
 
 
