@@ -25,10 +25,10 @@ import torch
 
 import augment
 import evaluate
-import export
 import loss as losses
 import network as networks
 import replicas
+import teacher as teachers
 import train
 import voc
 
@@ -50,7 +50,8 @@ def parse_arguments(argv=None):
         help='samples are flipped only: no zoom, crop, aspect or colour')
     add('--match-steps', default='0,0', help='as of train.py: for a '
         'backbone whose early blocks were redistributed')
-    add('--teacher', help='keep the answers of this network of ours too')
+    add('--teacher', nargs='+', metavar='NETWORK', help='keep the answers of '
+        'these networks of ours too, as of train.py')
     add('--limit', type=int, help='use this many images of each list')
     add('--val-images', type=int, default=500)
     add('--threads', type=int, default=2)
@@ -155,7 +156,8 @@ def make_features(args, model, photos, path):
     train.initialise(model, start, photos, 'cpu', args.threads,
                      train.tqdm.tqdm)
     model.eval()
-    teacher = export.load_network(args.teacher).eval() if args.teacher else None
+    teacher = teachers.Teacher.load(args.teacher, model, 'cpu') if (
+        args.teacher) else None
     if args.plain:
         augment.ZOOM, augment.ASPECT = (1, 1), 1
         augment.HUE = augment.SATURATION = augment.VALUE = 0
@@ -166,12 +168,13 @@ def make_features(args, model, photos, path):
     levels, objects, answers = [[] for _ in model.strides], [], []
     for step in train.tqdm.tqdm(range(steps), desc='features', disable=None):
         images, found = loader.get()
-        x = networks.normalise(torch.from_numpy(images), model.description)
+        images = torch.from_numpy(images)
+        x = networks.normalise(images, model.description)
         for level, feature in zip(levels, features(model, x)):
             level.append(feature)
         if teacher:
-            answers.append([answer.half() for answer in networks.flatten(
-                teacher(x), teacher.strides)[:2]])
+            answers.append([answer.half() for answer in teacher.answer(
+                images, model.strides)])
         found[:, 0] += step * batch
         objects.append(torch.from_numpy(found))
     loader.close()
