@@ -19,7 +19,7 @@ constexpr int64_t kMacsShare = 4;
 // Of stages that end with one op. Neither the shipped network nor MobileNetV2
 // takes so many; stages that run nearly all of a network with many outputs
 // would take millions.
-constexpr int64_t kMaxLabels = 100'000;
+constexpr int64_t kMaxLabels = 170'000;
 
 constexpr int32_t kMaxJoinedRows = 16;
 

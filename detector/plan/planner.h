@@ -38,8 +38,8 @@ inline constexpr int32_t kDefaultTiles = 1;  // a side
 // which bounds the arena from below, but for two things that keep planning to
 // seconds: a stage is not followed beyond an op where ending it frees memory
 // and costs no more (StageLimits::bytes_apart; tiles then divide another
-// tensor, so their borders may lie elsewhere), nor where there are over a
-// hundred thousand partial choices to one end (SearchEffort::grids_given_up).
+// tensor, so their borders may lie elsewhere), nor where there are over 170,000
+// partial choices to one end (SearchEffort::grids_given_up).
 // PlanMemory() says how close its placement comes. Not searched are tiles of
 // uneven sizes, other orders of ops, and streams of columns.
 //
