@@ -510,21 +510,29 @@ std::vector<double> Join(const std::vector<std::vector<double>>& parts, int n) {
   return total;
 }
 
-// Each channel's sum and sum of squares, [2][C].
-template <class E>
-std::vector<double> Statistics(const E* in, int64_t rows, int channels) {
+// Two sums of each channel, [2][C]: what blocks(first row, last row, sums) adds
+// for all rows, each thread to sums of its own.
+template <class Blocks>
+std::vector<double> SumRows(int64_t rows, int channels, Blocks blocks) {
   std::vector<std::vector<double>> parts(at::get_num_threads());
   at::parallel_for(0, rows, Grain(rows), [&](int64_t b, int64_t e) {
     auto& part = parts[at::get_thread_num()];
     part.resize(2 * channels, 0.0);
-    double* s = part.data();
+    blocks(b, e, part.data());
+  });
+  return Join(parts, 2 * channels);
+}
+
+// Each channel's sum and sum of squares.
+template <class E>
+std::vector<double> Statistics(const E* in, int64_t rows, int channels) {
+  return SumRows(rows, channels, [&](int64_t b, int64_t e, double* s) {
     ForBlocks(
         b, e, channels,
         [&](int64_t r0, int64_t r1, int c) { StatisticsBlock<4>(in, r0, r1, channels, c, s); },
         [&](int64_t r0, int64_t r1, int c) { StatisticsBlock<2>(in, r0, r1, channels, c, s); },
         [&](int64_t r0, int64_t r1, int c) { StatisticsBlock<1>(in, r0, r1, channels, c, s); });
   });
-  return Join(parts, 2 * channels);
 }
 
 // y = act(gamma * (x - mean) / sqrt(var + eps) + beta), statistics over N, H, W
@@ -587,11 +595,7 @@ struct BatchNormAct : torch::autograd::Function<BatchNormAct> {
     const float *shift = scale + channels, *mean = shift + channels;
     const float* inverse = mean + channels;
     const E *in = x.data_ptr<E>(), *dy = g.data_ptr<E>();
-    std::vector<std::vector<double>> parts(at::get_num_threads());
-    at::parallel_for(0, rows, Grain(rows), [&](int64_t b, int64_t e) {
-      auto& part = parts[at::get_thread_num()];
-      part.resize(2 * channels, 0.0);
-      double* s = part.data();
+    const auto total = SumRows(rows, channels, [&](int64_t b, int64_t e, double* s) {
       ForBlocks(
           b, e, channels,
           [&](int64_t r0, int64_t r1, int c) { ReduceBlock<2, kAct>(in, dy, scale, shift, mean, r0, r1, channels, c, s);
@@ -599,7 +603,6 @@ struct BatchNormAct : torch::autograd::Function<BatchNormAct> {
           [&](int64_t r0, int64_t r1, int c) { ReduceBlock<2, kAct>(in, dy, scale, shift, mean, r0, r1, channels, c, s); },
           [&](int64_t r0, int64_t r1, int c) { ReduceBlock<1, kAct>(in, dy, scale, shift, mean, r0, r1, channels, c, s); });
     });
-    const auto total = Join(parts, 2 * channels);
     std::vector<float> p(channels), q(channels);
     for (int c = 0; c < channels; ++c) {
       const double sum = total[c], dot = total[channels + c];
