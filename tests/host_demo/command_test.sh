@@ -280,14 +280,15 @@ fails 'gnuplot' with_small_disk "$ocellus" inspect tiny.ocellus --plot p.png
 fails 'p.png: gnuplot is not installed' env PATH=/nowhere "$ocellus" inspect tiny.ocellus --plot p.png
 
 # --- Interrupts: the files are finished. ---
-# interrupt SIGNAL COUNT: sends it to a running cam that often, at once.
+# interrupt SIGNAL COUNT: sends it to a running cam that often, at once. Frames are
+# noise, of which a recorder soon has a buffer full.
 interrupt() {
   local writer cam
   rm -f endless.y4m x.mp4 x.png
   mkfifo endless.y4m
   (
     cat clip.y4m
-    while printf 'FRAME\n' && head -c $((64 * 48 * 3 / 2)) /dev/zero; do
+    while printf 'FRAME\n' && head -c $((64 * 48 * 3 / 2)) /dev/urandom; do
       sleep 0.01
     done
   ) >endless.y4m 2>/dev/null &
@@ -297,9 +298,9 @@ interrupt() {
     --record x.mp4 --model tiny.ocellus \
     >"$scratch/stdout" 2>"$scratch/stderr" &
   cam=$!
-  # Recording has begun when the unfinished video is there.
+  # Recording has begun when the unfinished video is more than a header.
   for _ in $(seq 600); do
-    [ -z "$(find . -name '*x.mp4*' -size +0)" ] || break
+    [ -z "$(find . -name '.x.part*.mp4' -size +1)" ] || break
     sleep 0.1
   done
   for _ in $(seq "$2"); do kill "-$1" "$cam"; done
