@@ -192,7 +192,7 @@ def run(model, images, teacher):
     x = networks.normalise(images, model.description)
     if teacher is None:
         return model(x), None
-    if not teacher.shared:
+    if not teacher.shared or model.stem.rounding.on:
         return model(x), teacher.answer(images, model.strides)
     with torch.no_grad():
         x = model.run_prefix(x)
