@@ -180,8 +180,10 @@ def check_growth(model, images, folder, strides, width):
                for a, b in zip(narrow, grown))
     wide.freeze(3)
     kept = views.compute(wide, teachers.Teacher([model]), images)
+    # Scores beyond 9 are within 0.0002 of 0 or 1; means of them lose bits.
     fine &= kept.logits.shape == grown[0].shape and torch.allclose(
-        kept.logits.float().sigmoid(), grown[0].sigmoid(), atol=5e-3)
+        *(logits.float().clamp(-9, 9) for logits in (kept.logits, grown[0])),
+        atol=2e-2)
     wide.train()
     networks.flatten(wide(x), strides)[0].sum().backward()
     readers = [wide.head.cls[-1]] + [
