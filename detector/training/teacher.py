@@ -11,17 +11,26 @@ CERTAIN = 1e-6  # mean scores stay this far from 0 and 1
 class Teacher:
     """The mean of networks' scores and of their boxes.
 
-    Every second network sees the image mirrored, which is a further opinion at
-    no cost.
+    Every second network that is asked sees the image mirrored, which is a
+    further opinion at no cost.
+
+    turn: the network asked first; with one more at every step, each gets to see
+    images both ways. at_once: how many are asked then, None for all.
     """
 
-    def __init__(self, models):
+    def __init__(self, models, at_once=None):
         self.models = models
-        self.shared = 0
+        self.at_once = at_once or len(models)
+        self.turn = 0
+        self.shared = [0] * len(models)
 
     @classmethod
-    def load(cls, paths, student, device):
+    def load(cls, paths, student, device, at_once=None):
         """Raises InputError."""
+        if at_once is not None and not 1 <= at_once <= len(paths):
+            raise networks.InputError(
+                f'--teachers-at-once {at_once}: expected 1 to {len(paths)}, '
+                'the number of --teacher networks')
         models = [export.load_network(path) for path in paths]
         for path, model in zip(paths, models):
             if model.classes != student.classes or (
@@ -30,31 +39,36 @@ class Teacher:
                     f'{path}: expected the classes and strides of '
                     f"{student.description['name']}")
         return cls([model.to(device).eval().requires_grad_(False)
-                    for model in models])
+                    for model in models], at_once)
 
     def share(self, student):
-        """Takes the student's frozen blocks for the first network's own, if
-        they are the same, so that they are computed once."""
-        first = self.models[0]
+        """Takes the student's frozen blocks for those of networks that have the
+        same, so that they are computed once."""
         count = student.frozen
-        same = (0 < count <= min(m.taps[min(m.strides)] + 1
-                                 for m in (first, student)) and
-                first.description['input'] == student.description['input'])
-        for mine, theirs in zip([first.stem, *first.blocks],
-                                student.prefix()) if same else ():
-            mine, theirs = mine.state_dict(), theirs.state_dict()
-            same &= mine.keys() == theirs.keys() and all(
-                torch.equal(mine[name], theirs[name]) for name in mine)
-        self.shared = first.frozen = count if same else 0
+        for i, model in enumerate(self.models):
+            same = (0 < count <= min(m.taps[min(m.strides)] + 1
+                                     for m in (model, student)) and
+                    model.description['input'] == student.description['input'])
+            for mine, theirs in zip([model.stem, *model.blocks],
+                                    student.prefix()) if same else ():
+                mine, theirs = mine.state_dict(), theirs.state_dict()
+                same &= mine.keys() == theirs.keys() and all(
+                    torch.equal(mine[name], theirs[name]) for name in mine)
+            self.shared[i] = model.frozen = count if same else 0
+
+    def shares(self):
+        """-> whether the network asked first has the student's blocks."""
+        return self.shared[self.turn % len(self.models)] > 0
 
     @torch.no_grad()
     def answer(self, images, strides, start=None):
         """images uint8 [B, H, W, 3] -> logits [B, A, C], boxes [B, A, 4].
 
-        start: what the shared blocks give for them.
+        start: what the blocks that are shared give for them, if shares().
         """
         scores = boxes = 0
-        for i, model in enumerate(self.models):
+        for i in range(self.at_once):
+            model = self.models[(self.turn + i) % len(self.models)]
             if i == 0 and start is not None:
                 outputs = model.run_rest(start)
             else:
@@ -66,6 +80,6 @@ class Teacher:
                 outputs = [(cls.flip(3), box.flip(3)[:, [2, 1, 0, 3]])
                            for cls, box in outputs]
             logits, box, _ = networks.flatten(outputs, strides)
-            scores = scores + logits.sigmoid() / len(self.models)
-            boxes = boxes + box / len(self.models)
+            scores = scores + logits.sigmoid() / self.at_once
+            boxes = boxes + box / self.at_once
         return torch.logit(scores, CERTAIN), boxes

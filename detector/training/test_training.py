@@ -127,11 +127,12 @@ def check_views(model, photos):
 
 def check_teacher(model, images):
     """-> whether two networks' mean is that of one on the images and the other
-    on their mirror images, and takes over a student's blocks if they are its
-    own."""
+    on their mirror images, which comes first is asked in turn, and a student's
+    blocks are taken over by the one that has the same."""
     other, student = copy.deepcopy(model), copy.deepcopy(model)
     with torch.no_grad():
-        for value in other.head.parameters():
+        for value in [*other.head.parameters(),
+                      *other.blocks[1].parameters()]:
             value.mul_(1.1)
     both = teachers.Teacher([model, other])
     logits, boxes = both.answer(images, model.strides)
@@ -150,14 +151,20 @@ def check_teacher(model, images):
     fine &= torch.allclose(boxes, (first[1] + turned[1]) / 2, atol=1e-2)
     student.freeze(3)
     both.share(student)
-    fine &= both.shared == 3
+    fine &= both.shared == [3, 0] and both.shares()
     with torch.no_grad():
         start = student.run_prefix(networks.normalise(images, DESCRIPTION))
     fine &= torch.allclose(logits, both.answer(
         images, model.strides, start)[0], atol=1e-3)
+    both.turn = 3
+    fine &= not both.shares()
+    alone = teachers.Teacher([model, other], 1)
+    alone.turn = 1
+    fine &= torch.allclose(second[0].sigmoid(), alone.answer(
+        images.flip(2), model.strides)[0].sigmoid(), atol=1e-4)
     student.blocks[2].project.conv.weight.data.mul_(1.1)
     both.share(student)
-    return fine and both.shared == 0
+    return fine and both.shared == [0, 0]
 
 
 def check_growth(model, images, folder, strides, width):

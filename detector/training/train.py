@@ -87,6 +87,8 @@ def parse_arguments(argv=None):
         'views of each image once and train on them, behind the frozen blocks')
     add('--teacher', nargs='+', metavar='NETWORK', help='networks of ours '
         '(.safetensors) whose mean to learn from too')
+    add('--teachers-at-once', type=int, metavar='N',
+        help='ask N of them at a step, in turn (default: all)')
     add('--distil', type=float, default=1.0, help="weight of the teacher's "
         'answers, where that of the labels is 1')
     add('--priority', type=int, default=0, help='nice value, also of the '
@@ -192,7 +194,7 @@ def run(model, images, teacher):
     x = networks.normalise(images, model.description)
     if teacher is None:
         return model(x), None
-    if not teacher.shared or model.stem.rounding.on:
+    if not teacher.shares() or model.stem.rounding.on:
         return model(x), teacher.answer(images, model.strides)
     with torch.no_grad():
         x = model.run_prefix(x)
@@ -337,7 +339,8 @@ class Trainer:
         self.model = networks.Detector(description).to(
             memory_format=torch.channels_last)
         self.teacher = teachers.Teacher.load(
-            args.teacher, self.model, self.device) if args.teacher else None
+            args.teacher, self.model, self.device,
+            args.teachers_at_once) if args.teacher else None
         if args.views:
             self.check_views()
         self.epoch = self.step = 0
@@ -484,6 +487,8 @@ class Trainer:
                                self.args.final_lr)
         for group in self.optimiser.param_groups:
             group['lr'] = self.args.lr * group['factor'] * factor
+        if self.teacher:
+            self.teacher.turn = self.epoch * self.steps + self.step
         values = self.replicas.gradient(
             images.to(self.device),
             torch.from_numpy(objects).to(self.device))
