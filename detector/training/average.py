@@ -75,6 +75,21 @@ def measure_batch_norm(model, layers, batches):
     model.eval()
 
 
+def sample_batches(photos, model, count, mosaic, title):
+    """Draws `count` photos as training samples, a progress bar beside them.
+
+    -> batches of images, uint8 [B, H, W, 3], and of how many photos they are.
+    """
+    rng = np.random.default_rng(1)
+    order = rng.permutation(len(photos))[:count]
+    spec = model.description['input']
+    size = spec['width'], spec['height']
+    return (torch.from_numpy(augment.make_batch(
+        photos, order[at:at + BATCH], size, mosaic, rng)[0])
+        for at in tqdm.trange(0, len(order), BATCH, desc=title,
+                              disable=None)), len(order)
+
+
 def parse_shares(text, count):
     if text is None:
         return [1 / count] * count
@@ -113,21 +128,15 @@ def main():
     layers = average(models, shares)
     photos = [photo for which in args.train
               for photo in voc.read_list(root, which, mean.classes)]
-    rng = np.random.default_rng(1)
-    order = rng.permutation(len(photos))[:args.images]
-    spec = mean.description['input']
-    size = spec['width'], spec['height']
-    measure_batch_norm(mean, layers, (
-        torch.from_numpy(augment.make_batch(photos, order[at:at + BATCH], size,
-                                            args.mosaic, rng)[0])
-        for at in tqdm.trange(0, len(order), BATCH, desc='batch norm',
-                              disable=None)))
+    batches, count = sample_batches(photos, mean, args.images, args.mosaic,
+                                    'batch norm')
+    measure_batch_norm(mean, layers, batches)
     export.export_network(mean, args.output,
                           trained_on=' + '.join(args.train),
                           mean_of=' + '.join(pathlib.Path(path).name
                                              for path in args.models))
     print(f'{args.output}: {len(layers)} layers of {len(args.models)} '
-          f'networks averaged, batch norm from {len(order)} images')
+          f'networks averaged, batch norm from {count} images')
 
 
 if __name__ == '__main__':

@@ -46,9 +46,10 @@ class Teacher:
         same, so that they are computed once."""
         count = student.frozen
         for i, model in enumerate(self.models):
-            same = (0 < count <= min(m.taps[min(m.strides)] + 1
-                                     for m in (model, student)) and
-                    model.description['input'] == student.description['input'])
+            same = 0 < count <= min(m.taps[min(m.strides)] + 1
+                                    for m in (model, student)) and all(
+                model.description['input'][key] ==
+                student.description['input'][key] for key in ('mean', 'std'))
             for mine, theirs in zip([model.stem, *model.blocks],
                                     student.prefix()) if same else ():
                 mine, theirs = mine.state_dict(), theirs.state_dict()

@@ -21,6 +21,7 @@ import evaluate
 import export
 import fake_quantise
 import loss as losses
+import narrow
 import network as networks
 import replicas
 import start
@@ -198,6 +199,36 @@ def check_growth(model, images, folder, strides, width):
     return fine and all(
         (layer.weight.grad[:, DESCRIPTION['head']['width']:] != 0).any()
         for layer in readers)
+
+
+def check_narrow(model, images):
+    """-> whether a network without a block that adds nothing and without
+    channels that are there twice gives what the large one gives."""
+    large = copy.deepcopy(model)
+    with torch.no_grad():
+        idle, doubled = large.blocks[3].project.bn, large.blocks[2]
+        idle.weight.zero_()
+        idle.bias.zero_()
+        for layer in doubled.expand, doubled.depthwise:
+            for value in [layer.conv.weight, layer.bn.weight, layer.bn.bias,
+                          layer.bn.running_mean, layer.bn.running_var]:
+                value[32:] = value[:16]
+    description = copy.deepcopy(DESCRIPTION)
+    description['backbone']['blocks'][2].update(depth=1, expansion=2)
+    small = networks.Detector(description)
+    chosen = narrow.recipe(small, large, 'SMALL.json')
+    done = narrow.narrow(small, large, chosen, [images[:4], images[4:]])
+    x = networks.normalise(images, DESCRIPTION)
+    small.eval()
+    with torch.no_grad():
+        fine = all(torch.allclose(a, b, atol=0.05) for ours, theirs in zip(
+            small(x), large(x)) for a, b in zip(ours, theirs))
+    description['backbone']['blocks'][1]['width'] = 8
+    try:
+        narrow.recipe(networks.Detector(description), large, 'SMALL.json')
+        return False
+    except networks.InputError:
+        return fine and chosen == [0, 1, 2, 4] and done == (1, 1)
 
 
 def check_average(model, images, folder):
@@ -396,6 +427,8 @@ def main():
                   'starts as the one it comes from, which teaches it',
                   check_growth(other.eval(), images, pathlib.Path(folder),
                                strides, width))
+        check('a smaller network starts as the one it comes from',
+              check_narrow(other.eval(), images))
         check('a mean of two networks has batch norm of its own',
               check_average(other, images, pathlib.Path(folder)))
         check('a redistributed backbone starts from another and matches it',
