@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Trains heads alone, on kept features of a backbone: ideas in minutes.
 
-    tune_head.py --run m4 --network detector/models/voc_m4.json  # makes them
-    tune_head.py --run m4 --network ... --lr 4e-3 --top-k 13     # uses them
+    tune_head.py --run h7                          # makes them
+    tune_head.py --run h7 --lr 4e-3 --top-k 13     # uses them
 
 The features of some passes over the training lists are made once, in
 training-runs/RUN/features.pt (float16, 50 kB a sample of MCUNet-in3 at 192
