@@ -57,8 +57,8 @@ def recipe(small, large, name):
             at += 1
         if at >= len(large.blocks):
             raise networks.InputError(
-                f'{name}: expected a block for block {i}, which only residual '
-                'ones stand before')
+                f'{name}: expected block {i} to have a counterpart in the large '
+                'network, behind residual ones at most')
         chosen.append(at)
         at += 1
     return chosen
