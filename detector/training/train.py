@@ -436,9 +436,11 @@ class Trainer:
         args, model = self.args, self.model
         first_tap = model.taps[model.strides[0]]
         if (not 0 < args.freeze <= first_tap + 1 or args.freeze_from or
-                args.quantise or len({size for size, _ in self.plan}) > 1):
-            sys.exit('--views expects one size, no --quantise, and --freeze '
-                     f'of 1 to {first_tap + 1} blocks from the start')
+                args.quantise or args.teachers_at_once or
+                len({size for size, _ in self.plan}) > 1):
+            sys.exit('--views expects one size, no --quantise, no '
+                     '--teachers-at-once, and --freeze of 1 to '
+                     f'{first_tap + 1} blocks from the start')
 
     def make_views(self):
         args, model = self.args, self.average.model
