@@ -32,6 +32,15 @@ class MeanBox {
   BoundingBox sum_;
 };
 
+// The last element makes room for `added` among the others, behind its equals.
+void InsertBestFirst(std::span<Detection> sorted, const Detection& added) {
+  std::size_t i = sorted.size() - 1;
+  for (; i > 0 && sorted[i - 1].score < added.score; --i) {
+    sorted[i] = sorted[i - 1];
+  }
+  sorted[i] = added;
+}
+
 }  // namespace
 
 std::size_t SuppressNonMaximum(std::span<Detection> detections,
@@ -41,7 +50,7 @@ std::size_t SuppressNonMaximum(std::span<Detection> detections,
   std::size_t kept = 0;
   std::span<Detection> left = detections;  // behind the kept ones, best first
   while (!left.empty() && kept < max_detections) {
-    const Detection survivor = left.front();
+    Detection survivor = left.front();
     MeanBox mean;
     mean.Add(survivor.box, survivor.score);
     std::size_t rest = 1;
@@ -53,12 +62,15 @@ std::size_t SuppressNonMaximum(std::span<Detection> detections,
         left[rest++] = candidate;  // at or before where it is
       }
     }
+    left = left.first(rest);
     // Alone, it keeps its very bits.
-    if (rest < left.size() && mean.weight() > 0.0f) {
-      left.front().box = mean.get();
+    if (mean.weight() > survivor.score) {
+      survivor.box = mean.get();
+      survivor.score = mean.weight() / (mean.weight() + 1.0f - survivor.score);
     }
+    InsertBestFirst(detections.first(kept + 1), survivor);
     ++kept;
-    left = left.subspan(1, rest - 1);
+    left = left.subspan(1);
   }
   return kept;
 }

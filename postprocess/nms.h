@@ -13,11 +13,14 @@ namespace ocellus {
 // `iou_threshold` (equal is kept), until `max_detections` are kept. What is
 // dropped still has a say in where the object lies: a survivor's box becomes
 // the mean of its own and of those it was the first to suppress, weighted by
-// score (Bazarevsky et al. 2019, arXiv 1907.05047). detector/training/RUNS.md
-// says what that is worth.
+// score (Bazarevsky et al. 2019, arXiv 1907.05047). And it has a say in whether
+// there is one: the survivor's odds, score / (1 - score), grow by as much as
+// the scores of them all sum up to more than its own. detector/training/RUNS.md
+// says what both are worth.
 //
-//   detections  in any order; no NaN, no negative score. The survivors move to
-//               the front, best first; what lies behind them is unspecified.
+//   detections  in any order; no NaN, scores in [0, 1]. The survivors move to
+//               the front, best first by what their scores have become; what
+//               lies behind them is unspecified.
 //
 // Returns how many survived. Ties are broken by BetterDetection(), so the
 // answer does not depend on the order of the input.

@@ -42,10 +42,11 @@ def load_image(photo, size, letterbox=False):
 
 
 def suppress(boxes, scores, labels, limit):
-    """Class-wise non-maximum suppression; -> kept indices, best first, boxes.
+    """Class-wise non-maximum suppression; -> kept indices, scores, boxes.
 
-    An overlap above `limit` with a better box of the class removes a box; what
-    a box removes moves it, to the mean of them all by score.
+    An overlap above `limit` with a better box of the class removes a box. What
+    a box removes moves it, to the mean of them all by score, and its odds grow
+    by as much as the sum of their scores is more than its own. Best first.
     """
     order = np.argsort(-scores, kind='stable')
     b = boxes[order]
@@ -55,15 +56,19 @@ def suppress(boxes, scores, labels, limit):
     area = (b[:, 2:] - b[:, :2]).prod(1)
     iou = inter / np.maximum(area[:, None] + area[None] - inter, 1e-9)
     clash = (iou > limit) & (labels[order][:, None] == labels[order][None])
-    left, kept, means = np.ones(len(order), bool), [], []
+    left, kept, sums, means = np.ones(len(order), bool), [], [], []
     for i, index in enumerate(order):
         if left[i]:
             mine = left & clash[i]
             mine[i] = True
             left &= ~mine
             kept.append(index)
+            sums.append(scores[order[mine]].sum())
             means.append(np.average(b[mine], 0, scores[order[mine]]))
-    return np.array(kept, int), np.array(means).reshape(-1, 4)
+    kept, sums = np.array(kept, int), np.array(sums)
+    together = sums / (sums + 1 - scores[kept])
+    best = np.argsort(-together, kind='stable')
+    return kept[best], together[best], np.array(means).reshape(-1, 4)[best]
 
 
 @torch.no_grad()
@@ -87,11 +92,11 @@ def detect(model, photos, size, threshold=0.005, nms_iou=0.5, batch=16,
                 cell, label, score = cell[best], label[best], score[best]
             w, h = inner_size(photo, size, letterbox)
             box = np.clip(b[cell], 0, [w, h, w, h])
-            keep, box = (part[:MAX_DETECTIONS] for part in suppress(
+            keep, score, box = (part[:MAX_DETECTIONS] for part in suppress(
                 box, score, label, nms_iou))
             scale = np.array([photo.width / w, photo.height / h] * 2)
             found = box * scale + [1, 1, 0, 0]
-            results.append((label[keep], score[keep], found))
+            results.append((label[keep], score, found))
     return results
 
 

@@ -120,7 +120,7 @@ prints '^ocellus [0-9]*\.[0-9]*\.[0-9]*$' "$ocellus" --version
 prints 'detect' "$ocellus" --help
 prints '^MACs  *3,264' "$ocellus" inspect tiny.ocellus
 prints '^conv2d ' "$ocellus" bench tiny.ocellus --seconds 0.01
-prints '"class":"person","score":0.8808,"box":\[0.0,0.0,64.0,48.0\]' \
+prints '"class":"person","score":0.9916,"box":\[0.0,0.0,64.0,48.0\]' \
   "$ocellus" detect good.jpg clip.y4m pictures --model tiny.ocellus
 [ "$(wc -l <"$scratch/stdout")" -eq 22 ] || complain "22 JSON lines expected"
 for file in good.jpg clip.mp4 a.png; do

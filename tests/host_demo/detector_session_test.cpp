@@ -36,7 +36,7 @@ TEST_F(DetectorSessionTest, FindsTheTinyModelsPersonWithEveryBackend) {
     const auto found = session.Detect(picture, ChannelOrder::kBgr, 0.01f, 100);
     ASSERT_EQ(found.size(), 1u) << backend;
     EXPECT_EQ(found[0].class_id, 14);
-    EXPECT_NEAR(found[0].score, 0.880797f, 1e-5f);
+    EXPECT_NEAR(found[0].score, kTinyModelScore, 1e-5f);
     EXPECT_EQ(BoxInImage(found[0].box, 40, 30),
               (BoundingBox{0.0f, 0.0f, 40.0f, 30.0f}));
   }

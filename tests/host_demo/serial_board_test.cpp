@@ -89,7 +89,7 @@ TEST_F(SerialBoardTest, ShowsWhatTheBoardSawAndFound) {
     // Grey, from RGB565.
     EXPECT_NEAR(frame.at<cv::Vec3b>(2, 2)[1], 130, 3);
     ASSERT_EQ(board.detections().size(), 1u);
-    EXPECT_NEAR(board.detections()[0].score, 0.8808f, 1e-4f);
+    EXPECT_NEAR(board.detections()[0].score, kTinyModelScore, 1e-4f);
     EXPECT_EQ(board.class_names()[board.detections()[0].class_id], "person");
   }
   EXPECT_EQ(board.temperature(), 41.5);

@@ -48,8 +48,9 @@ MATCHER_P(AreLike, expected, "") {
 }
 
 // Straight from the definition, by repeated search instead of sorting: the best
-// of what is left survives, removes its class's overlapping rest, and lies at
-// the mean of both.
+// of what is left survives, removes its class's overlapping rest, lies at the
+// mean of both, and is as sure as they are together. Exact in the scores where
+// their sums are.
 std::vector<Detection> SuppressedNaively(std::vector<Detection> left,
                                          float iou_threshold,
                                          std::size_t max_detections) {
@@ -81,22 +82,27 @@ std::vector<Detection> SuppressedNaively(std::vector<Detection> left,
       for (double& side : sum) side /= weight;
       survivor.box = {static_cast<float>(sum[0]), static_cast<float>(sum[1]),
                       static_cast<float>(sum[2]), static_cast<float>(sum[3])};
+      const auto together = static_cast<float>(weight);
+      survivor.score = together / (together + 1.0f - survivor.score);
     }
     survivors.push_back(survivor);
     left = rest;
   }
+  std::stable_sort(
+      survivors.begin(), survivors.end(),
+      [](const Detection& a, const Detection& b) { return a.score > b.score; });
   return survivors;
 }
 
 TEST(SuppressNonMaximum, KeepsHandWorkedSurvivorsBestFirst) {
   // b overlaps a by 3/5 and goes. c overlaps a by 1/7 and stays although it
   // overlaps b by 1/3: b is gone. d is another class. Of a and b, three parts
-  // and one, the mean begins at 1/4.
+  // and one, the mean begins at 1/4; the odds of a, 3, become 4.
   const Detection a{{0, 0, 4, 1}, 0, 0.75f};
   const Detection b{{1, 0, 5, 1}, 0, 0.25f};
   const Detection c{{3, 0, 7, 1}, 0, 0.125f};
   const Detection d{{0, 0, 4, 1}, 1, 0.1f};
-  const Detection a_and_b{{0.25f, 0, 4.25f, 1}, 0, 0.75f};
+  const Detection a_and_b{{0.25f, 0, 4.25f, 1}, 0, 0.8f};
   EXPECT_THAT(Suppressed({d, c, b, a}, 0.3f), ElementsAre(a_and_b, c, d));
 }
 
@@ -104,7 +110,7 @@ TEST(SuppressNonMaximum, KeepsOverlapEqualToTheThreshold) {
   const Detection a{{0, 0, 4, 4}, 0, 0.75f};
   const Detection half{{0, 0, 4, 2}, 0, 0.25f};
   EXPECT_THAT(Suppressed({a, half}, 0.5f), ElementsAre(a, half));
-  const Detection mean{{0, 0, 4, 3.5f}, 0, 0.75f};
+  const Detection mean{{0, 0, 4, 3.5f}, 0, 0.8f};
   EXPECT_THAT(Suppressed({a, half}, 0.4999f), ElementsAre(mean));
 }
 
@@ -114,6 +120,14 @@ TEST(SuppressNonMaximum, StopsAtTheLimit) {
   const Detection c{{4, 0, 5, 1}, 0, 0.7f};
   EXPECT_THAT(Suppressed({c, b, a}, 0.5f, 2), ElementsAre(a, b));
   EXPECT_THAT(Suppressed({c, b, a}, 0.5f, 0), IsEmpty());
+}
+
+TEST(SuppressNonMaximum, PutsWhatOthersAgreeOnBeforeWhatOneBoxSays) {
+  const Detection alone{{0, 0, 1, 1}, 0, 0.6f};
+  const Detection twice{{2, 0, 3, 1}, 0, 0.5f};
+  const Detection together{{2, 0, 3, 1}, 0, 1.0f / 1.5f};
+  EXPECT_THAT(Suppressed({alone, twice, twice}, 0.5f),
+              ElementsAre(together, alone));
 }
 
 TEST(SuppressNonMaximum, AcceptsNoDetections) {
@@ -136,6 +150,7 @@ TEST(SuppressNonMaximum, KeepsMeanBoxesInsideTheImage) {
     const std::vector<Detection> found = Suppressed(input, 0.5f);
     ASSERT_EQ(found.size(), 1u);
     EXPECT_EQ(found[0].box, (BoundingBox{0, 0, 1, 1})) << "seed " << seed;
+    EXPECT_LE(found[0].score, 1.0f) << "seed " << seed;
   }
 }
 
