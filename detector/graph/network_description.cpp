@@ -11,6 +11,19 @@ namespace ocellus {
 
 using nlohmann::json;
 
+namespace {
+
+// Of levels finer than all outputs nothing would come.
+bool AreOutputs(const std::vector<int32_t>& outputs,
+                const std::vector<int32_t>& strides) {
+  return outputs.front() == strides.front() &&
+         std::is_sorted(outputs.begin(), outputs.end()) &&
+         std::includes(strides.begin(), strides.end(), outputs.begin(),
+                       outputs.end());
+}
+
+}  // namespace
+
 NetworkDescription ReadNetworkDescription(const std::string& path) {
   const json document = ReadJson(path, "network description");
   constexpr int32_t kMaxDimension = format::kMaxDimension;
@@ -58,16 +71,27 @@ NetworkDescription ReadNetworkDescription(const std::string& path) {
   head.Expect("type", "yolo");
   head.Expect("encoding", "ltrb_exp");
   const auto strides = head.Integers("strides", 1, kMaxDimension);
+  for (std::size_t i = 1; i < strides.size(); ++i) {
+    if (strides[i] != 2 * strides[i - 1]) {
+      head.Fail("strides", "expected each to be twice the one before");
+    }
+  }
   network.head = {strides,
                   head.Integers("width", strides.size(), 1, kMaxDimension),
                   kernel_of(head),
                   head.Integer("tower_depth", 0, 16),
                   head.Number("score_threshold", 0.0f, 1.0f),
                   head.Number("nms_iou", 0.0f, 1.0f)};
-  for (std::size_t i = 1; i < network.head.strides.size(); ++i) {
-    if (network.head.strides[i] != 2 * network.head.strides[i - 1]) {
-      head.Fail("strides", "expected each to be twice the one before");
+  if (head.Has("outputs")) {
+    network.head.outputs = head.Integers("outputs", 1, kMaxDimension);
+    if (!AreOutputs(network.head.outputs, strides)) {
+      head.Fail("outputs",
+                "expected the first of head.strides, and others in order");
     }
+  }
+  if (head.Has("separate")) {
+    network.head.separate =
+        head.Integers("separate", strides.size(), 0, network.head.tower_depth);
   }
   if (network.head.strides.size() > format::kMaxLevels) {
     head.Fail("strides", "at most " + std::to_string(format::kMaxLevels));
@@ -96,34 +120,35 @@ std::string NetworkDescriptionText(const NetworkDescription& network) {
                   [&](int32_t width) { return width == widths.front(); });
   const ordered_json width =
       one_width ? ordered_json(widths.front()) : ordered_json(widths);
-  const ordered_json document = {
-      {"format", "ocellus-network"},
-      {"version", 1},
-      {"name", network.name},
-      {"input",
-       {{"height", network.input.h},
-        {"width", network.input.w},
-        {"channels", 3},
-        {"order", "rgb"},
-        {"mean", network.input_mean},
-        {"std", network.input_std}}},
-      {"classes", network.classes},
-      {"backbone",
-       {{"activation", "relu6"},
-        {"stem",
-         {{"kernel", network.stem.kernel},
-          {"stride", network.stem.stride},
-          {"width", network.stem.width}}},
-        {"blocks", blocks}}},
-      {"head",
-       {{"type", "yolo"},
-        {"encoding", "ltrb_exp"},
-        {"strides", network.head.strides},
-        {"width", width},
-        {"kernel", network.head.kernel},
-        {"tower_depth", network.head.tower_depth},
-        {"score_threshold", network.head.score_threshold},
-        {"nms_iou", network.head.nms_iou}}}};
+  ordered_json head = {{"type", "yolo"},
+                       {"encoding", "ltrb_exp"},
+                       {"strides", network.head.strides},
+                       {"width", width},
+                       {"kernel", network.head.kernel},
+                       {"tower_depth", network.head.tower_depth},
+                       {"score_threshold", network.head.score_threshold},
+                       {"nms_iou", network.head.nms_iou}};
+  if (!network.head.outputs.empty()) head["outputs"] = network.head.outputs;
+  if (!network.head.separate.empty()) head["separate"] = network.head.separate;
+  const ordered_json document = {{"format", "ocellus-network"},
+                                 {"version", 1},
+                                 {"name", network.name},
+                                 {"input",
+                                  {{"height", network.input.h},
+                                   {"width", network.input.w},
+                                   {"channels", 3},
+                                   {"order", "rgb"},
+                                   {"mean", network.input_mean},
+                                   {"std", network.input_std}}},
+                                 {"classes", network.classes},
+                                 {"backbone",
+                                  {{"activation", "relu6"},
+                                   {"stem",
+                                    {{"kernel", network.stem.kernel},
+                                     {"stride", network.stem.stride},
+                                     {"width", network.stem.width}}},
+                                   {"blocks", blocks}}},
+                                 {"head", head}};
   return document.dump(2) + "\n";
 }
 

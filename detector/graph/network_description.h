@@ -27,10 +27,12 @@ struct StemDescription {
   int32_t width = 0;
 };
 
-// A feature pyramid: each stride's last block feeds one level, coarse levels
-// are enlarged and added to finer ones (behind a 1x1 convolution if those have
-// another width), and every level ends in `tower_depth` depthwise-separable
-// convolutions and two 1x1 convolutions, for the classes and the boxes.
+// A feature pyramid: each stride's last block feeds one level, and coarse
+// levels are enlarged and added to finer ones (behind a 1x1 convolution if
+// those have another width). A level of `outputs` ends in `tower_depth`
+// depthwise-separable convolutions and two 1x1 convolutions, for the classes
+// and the boxes; the last `separate` of the depthwise-separable ones are there
+// twice, once for each.
 struct HeadDescription {
   std::vector<int32_t> strides;  // finest first, each twice the one before
   std::vector<int32_t> widths;   // channels of each level, in that order
@@ -38,6 +40,8 @@ struct HeadDescription {
   int32_t tower_depth = 2;
   float score_threshold = 0.3f;
   float nms_iou = 0.5f;
+  std::vector<int32_t> outputs = {};  // the first stride and others, or {}: all
+  std::vector<int32_t> separate = {};  // of each level, or {}: none
 };
 
 // A network as people write it, and as the trainer reads it too: the JSON

@@ -1,11 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "detector/head/yolo_head.h"
 
+#include <algorithm>
 #include <string>
 
 #include "detector/compile_error.h"
 
 namespace ocellus {
+namespace {
+
+bool GivesOutputs(const HeadDescription& head, int32_t stride) {
+  return head.outputs.empty() ||
+         std::find(head.outputs.begin(), head.outputs.end(), stride) !=
+             head.outputs.end();
+}
+
+}  // namespace
 
 void BuildYoloHead(const NetworkDescription& network,
                    const std::map<int32_t, int32_t>& backbone,
@@ -19,7 +29,14 @@ void BuildYoloHead(const NetworkDescription& network,
                          Activation::kRelu6);
   };
 
-  graph->levels.resize(head.strides.size());
+  const auto tower = [&](const std::string& name, int32_t x, int32_t first,
+                         int32_t count) {
+    for (int32_t layer = first; layer < first + count; ++layer) {
+      x = separable(name + "." + std::to_string(layer), x);
+    }
+    return x;
+  };
+
   int32_t coarser = kNone;
   for (int32_t level = level_count - 1; level >= 0; --level) {
     const std::string index = std::to_string(level);
@@ -43,16 +60,21 @@ void BuildYoloHead(const NetworkDescription& network,
       x = separable("head.fuse." + index, x);
     }
     coarser = x;
-    for (int32_t depth = 0; depth < head.tower_depth; ++depth) {
-      x = separable("head.tower." + index + "." + std::to_string(depth), x);
-    }
-    graph->levels[level] = {
-        .class_tensor =
-            builder->Linear("head.cls." + index, x,
-                            static_cast<int32_t>(network.classes.size())),
-        .box_tensor = builder->Linear("head.box." + index, x, 4),
-        .stride = stride,
-    };
+    if (!GivesOutputs(head, stride)) continue;
+    const int32_t separate = head.separate.empty() ? 0 : head.separate[level];
+    const int32_t shared = head.tower_depth - separate;
+    x = tower("head.tower." + index, x, 0, shared);
+    const int32_t boxes = tower("head.box_tower." + index, x, 0, separate);
+    x = tower("head.tower." + index, x, shared, separate);
+    graph->levels.insert(
+        graph->levels.begin(),
+        {
+            .class_tensor =
+                builder->Linear("head.cls." + index, x,
+                                static_cast<int32_t>(network.classes.size())),
+            .box_tensor = builder->Linear("head.box." + index, boxes, 4),
+            .stride = stride,
+        });
   }
 }
 

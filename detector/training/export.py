@@ -65,13 +65,27 @@ def import_matching(network, path):
     tensors, _ = load_safetensors(path)
     state = {name: value for name, value in network.state_dict().items()
              if not name.endswith('num_batches_tracked')}
-    fitting = [name for name, value in state.items()
-               if name in tensors and tensors[name].shape == value.shape]
-    if not fitting:
+    count = 0
+    for name, value in state.items():
+        source = tensors.get(name, tensors.get(shared_name(network, name)))
+        if source is not None and source.shape == value.shape:
+            value.copy_(torch.from_numpy(source.copy()))
+            count += 1
+    if not count:
         raise networks.InputError(f'{path}: expected weights of this network')
-    for name in fitting:
-        state[name].copy_(torch.from_numpy(tensors[name].copy()))
-    return (f'{len(fitting)} of {len(state)} tensors come from {path}')
+    return f'{count} of {len(state)} tensors come from {path}'
+
+
+def shared_name(network, name):
+    """Of the layer that boxes have in a network that does not separate them.
+    """
+    if not name.startswith('head.box_tower.'):
+        return name
+    level, layer, rest = name.split('.', 4)[2:]
+    level, layer = int(level), int(layer)
+    head = network.head
+    layer += len(head.tower[level]) - len(head.box_tower[level])
+    return f'head.tower.{level}.{layer}.{rest}'
 
 
 def import_head(network, path):
@@ -87,14 +101,14 @@ def import_head(network, path):
               if not name.endswith('num_batches_tracked')}
     for name, value in target.items():
         part, level, rest = name.split('.', 2)
-        stride = network.strides[int(level)]
-        if stride in other.strides:
-            at = other.strides.index(stride)
+        stride = network.pyramid[int(level)]
+        if stride in other.pyramid:
+            at = other.pyramid.index(stride)
             count += copy_leading(value, source.get(f'{part}.{at}.{rest}'),
                                   same_outputs=part in ('cls', 'box'))
     if not count:
         raise networks.InputError(f'{path}: expected a head with a stride of '
-                                  f'{network.strides}')
+                                  f'{network.pyramid}')
     return f"{count} of {len(target)} of the head's tensors come from {path}"
 
 

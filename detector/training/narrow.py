@@ -70,8 +70,9 @@ def check_alike(small, large, path):
     alike = {'classes': ours['classes'] == theirs['classes'],
              'backbone.stem': ours['backbone']['stem'] ==
              theirs['backbone']['stem']}
-    alike |= {f'head.{key}': ours['head'][key] == theirs['head'][key]
-              for key in ('strides', 'width', 'kernel', 'tower_depth')}
+    alike |= {f'head.{key}': ours['head'].get(key) == theirs['head'].get(key)
+              for key in ('strides', 'outputs', 'width', 'kernel',
+                          'tower_depth', 'separate')}
     for key, equal in alike.items():
         if not equal:
             raise networks.InputError(f'{path}: expected the {key} of '
@@ -180,7 +181,7 @@ def narrow(small, large, chosen, batches):
         name: large.head.state_dict()[name] if value.shape ==
         large.head.state_dict()[name].shape else value
         for name, value in small.head.state_dict().items()})
-    for level, stride in enumerate(small.strides):
+    for level, stride in enumerate(small.pyramid):
         index = chosen[small.taps[stride]]
         if index != large.taps[stride]:
             read[level] = Moments(large.blocks[index],

@@ -138,9 +138,12 @@ class Linear(nn.Conv2d):
 
 
 class Head(nn.Module):
-    """A pyramid of features; `channels` and `widths` are of each level."""
+    """A pyramid of features; `channels`, `widths`, `separate` (how many last
+    layers of a tower boxes have for themselves) and `gives` (whether it has
+    outputs) are of each level."""
 
-    def __init__(self, channels, widths, kernel, tower_depth, classes):
+    def __init__(self, channels, widths, kernel, tower_depth, classes,
+                 separate, gives):
         super().__init__()
         self.lateral = nn.ModuleList(
             ConvBn(c, width, act=False) for c, width in zip(channels, widths))
@@ -149,38 +152,50 @@ class Head(nn.Module):
             for width, coarse in zip(widths, widths[1:]))
         self.fuse = nn.ModuleList(
             Separable(width, kernel) for width in widths[:-1])
-        self.tower = nn.ModuleList(
-            nn.ModuleList(Separable(width, kernel) for _ in range(tower_depth))
-            for width in widths)
+        self.tower, self.box_tower = (nn.ModuleList(
+            nn.ModuleList(Separable(width, kernel) for _ in range(count))
+            for width, count in zip(widths, counts)) for counts in (
+                [tower_depth * given for given in gives],
+                [count * given for count, given in zip(separate, gives)]))
         self.sum = nn.ModuleList(
             fake_quantise.Rounding() for _ in widths[:-1])
-        self.cls = nn.ModuleList(Linear(width, classes) for width in widths)
-        self.box = nn.ModuleList(Linear(width, 4) for width in widths)
+        self.gives = gives
+        self.cls, self.box = (nn.ModuleList(
+            Linear(width, count) if given else nn.Identity()
+            for width, given in zip(widths, gives)) for count in (classes, 4))
         for layer in self.reduce:
             if isinstance(layer, Linear):  # passes the first channels on
                 nn.init.dirac_(layer.weight)
                 nn.init.zeros_(layer.bias)
-        for layer in self.cls:
-            nn.init.normal_(layer.weight, std=0.01)
-            nn.init.constant_(layer.bias, -math.log((1 - 0.01) / 0.01))
-        for layer in self.box:
-            nn.init.normal_(layer.weight, std=0.01)
-            nn.init.constant_(layer.bias, math.log(2))
+        for layers, bias in ((self.cls, -math.log((1 - 0.01) / 0.01)),
+                             (self.box, math.log(2))):
+            for layer, given in zip(layers, gives):
+                if given:
+                    nn.init.normal_(layer.weight, std=0.01)
+                    nn.init.constant_(layer.bias, bias)
 
     def forward(self, features):
-        """-> [(class logits [B, C, h, w], box [B, 4, h, w])] per stride."""
+        """-> [(class logits [B, C, h, w], box [B, 4, h, w])] per output."""
         pyramid = [lateral(x) for lateral, x in zip(self.lateral, features)]
         for level in reversed(range(len(self.fuse))):
             up = F.interpolate(self.reduce[level](pyramid[level + 1]),
                                scale_factor=2.0)
             pyramid[level] = self.fuse[level](
                 self.sum[level](pyramid[level] + up))
-        return [self.predict(level, x) for level, x in enumerate(pyramid)]
+        return [self.predict(level, x) for level, x in enumerate(pyramid)
+                if self.gives[level]]
 
     def predict(self, level, x):
-        for layer in self.tower[level]:
+        tower, apart = self.tower[level], self.box_tower[level]
+        shared = len(tower) - len(apart)
+        for layer in tower[:shared]:
             x = layer(x)
-        return self.cls[level](x), self.box[level](x)
+        box = x
+        for layer in tower[shared:]:
+            x = layer(x)
+        for layer in apart:
+            box = layer(box)
+        return self.cls[level](x), self.box[level](box if apart else x)
 
 
 class Detector(nn.Module):
@@ -189,7 +204,8 @@ class Detector(nn.Module):
         self.description = description
         self.classes = description['classes']
         head, backbone = description['head'], description['backbone']
-        self.strides = head['strides']
+        self.pyramid = head['strides']
+        self.strides = head.get('outputs', self.pyramid)
         stem = backbone['stem']
         channels, stride = stem['width'], stem['stride']
         self.stem = ConvBn(3, channels, stem['kernel'], stride)
@@ -205,20 +221,36 @@ class Detector(nn.Module):
                 stride *= step
                 self.taps[stride] = len(self.blocks) - 1
         tapped = [self.blocks[self.taps[s]].project.conv.out_channels
-                  for s in self.strides]
-        widths = head['width']
-        if isinstance(widths, int):
-            widths = [widths] * len(self.strides)
-        if len(widths) != len(self.strides):
-            raise InputError(f"{description['name']}: head.width: expected "
-                             f'{len(self.strides)} numbers, found '
-                             f'{len(widths)}')
+                  for s in self.pyramid]
+        widths = self.per_level('width')
+        separate = self.per_level('separate', 0)
+        if max(separate) > head['tower_depth']:
+            raise InputError(f"{description['name']}: head.separate: expected "
+                             f"at most tower_depth, {head['tower_depth']}")
+        if self.strides[:1] != self.pyramid[:1] or self.strides != [
+                s for s in self.pyramid if s in self.strides]:
+            raise InputError(f"{description['name']}: head.outputs: expected "
+                             f'the first of {self.pyramid}, and others in '
+                             'order')
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode='fan_out')
-        self.head = Head(tapped, widths, head['kernel'],
-                         head['tower_depth'], len(self.classes))
+        self.head = Head(tapped, widths, head['kernel'], head['tower_depth'],
+                         len(self.classes), separate,
+                         [s in self.strides for s in self.pyramid])
         self.frozen = 0
+
+    def per_level(self, key, default=None):
+        """A number of the head for all levels, or a list of one for each."""
+        head = self.description['head']
+        values = head.get(key, default)
+        if isinstance(values, int):
+            values = [values] * len(self.pyramid)
+        if not isinstance(values, list) or len(values) != len(self.pyramid):
+            raise InputError(f"{self.description['name']}: head.{key}: "
+                             f'expected a number or {len(self.pyramid)} of '
+                             f'them, found {values}')
+        return values
 
     def freeze(self, blocks):
         """Trains all but the stem and the first `blocks` blocks (0: all)."""
@@ -256,7 +288,7 @@ class Detector(nn.Module):
 
     def run_head(self, x, kept):
         self.run_blocks(x, self.frozen, len(self.blocks), kept)
-        return self.head([kept[self.taps[s]] for s in self.strides])
+        return self.head([kept[self.taps[s]] for s in self.pyramid])
 
     def forward(self, x):
         kept = {}

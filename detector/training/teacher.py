@@ -46,7 +46,7 @@ class Teacher:
         same, so that they are computed once."""
         count = student.frozen
         for i, model in enumerate(self.models):
-            same = 0 < count <= min(m.taps[min(m.strides)] + 1
+            same = 0 < count <= min(m.taps[m.pyramid[0]] + 1
                                     for m in (model, student)) and all(
                 model.description['input'][key] ==
                 student.description['input'][key] for key in ('mean', 'std'))

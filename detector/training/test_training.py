@@ -201,6 +201,37 @@ def check_growth(model, images, folder, strides, width):
         for layer in readers)
 
 
+def check_separate(model, images, folder):
+    """-> whether a head without its last level's outputs, and with a tower for
+    boxes, starts as the one it comes from, and boxes learn alone."""
+    path = folder / 'shared.safetensors'
+    export.export_network(model, path)
+    description = copy.deepcopy(DESCRIPTION)
+    description['head'].update(outputs=[8], separate=[1, 0])
+    other = networks.Detector(description).to(
+        memory_format=torch.channels_last)
+    export.import_matching(other, path)
+    x = networks.normalise(images, description)
+    with torch.no_grad():
+        before, after = model.eval()(x), other.eval()(x)
+    fine = other.strides == [8] and len(after) == 1 and all(
+        torch.allclose(a, b, atol=1e-3) for a, b in zip(before[0], after[0]))
+    other.train()
+    other(x)[0][1].sum().backward()
+    towers = [tower[0][0].pointwise.conv.weight.grad
+              for tower in (other.head.box_tower, other.head.tower)]
+    fine &= towers[0].abs().sum() > 0 and towers[1] is None
+    refused = 0
+    for wrong in ({'separate': [2, 0]}, {'separate': [1]}, {'outputs': [4]},
+                  {'outputs': [16, 8]}, {'outputs': []}):
+        description['head'].update({'outputs': [8], 'separate': 1, **wrong})
+        try:
+            networks.Detector(description)
+        except networks.InputError as error:
+            refused += next(iter(wrong)) in str(error)
+    return fine and refused == 5
+
+
 def check_narrow(model, images):
     """-> whether a network without a block that adds nothing and without
     channels that are there twice gives what the large one gives."""
@@ -275,7 +306,7 @@ def check_anchors(images):
     shapes = tune_head.anchors(objects, 2)
     fine = torch.allclose(shapes, sides[:2].flip(0), atol=1e-2)
     model = networks.Detector(DESCRIPTION)
-    arguments = ([24, 32], [24, 24], 3, 1, 3)
+    arguments = ([24, 32], [24, 24], 3, 1, 3, [0, 0], [True, True])
     model.head = tune_head.Anchored(2, shapes.expand(2, 2, 2), [8, 16],
                                     *arguments)
     model.strides = [8, 8, 16, 16]
@@ -427,6 +458,8 @@ def main():
                   'starts as the one it comes from, which teaches it',
                   check_growth(other.eval(), images, pathlib.Path(folder),
                                strides, width))
+        check('a head with towers apart starts as the one it comes from',
+              check_separate(other.eval(), images, pathlib.Path(folder)))
         check('a smaller network starts as the one it comes from',
               check_narrow(other.eval(), images))
         check('a mean of two networks has batch norm of its own',

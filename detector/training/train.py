@@ -434,7 +434,7 @@ class Trainer:
 
     def check_views(self):
         args, model = self.args, self.model
-        first_tap = model.taps[model.strides[0]]
+        first_tap = model.taps[model.pyramid[0]]
         if (not 0 < args.freeze <= first_tap + 1 or args.freeze_from or
                 args.quantise or args.teachers_at_once or
                 len({size for size, _ in self.plan}) > 1):

@@ -80,20 +80,6 @@ def parse_arguments(argv=None):
     return parser.parse_args(argv)
 
 
-class SeparateTowers(networks.Head):
-    """Its second towers, for boxes, start as copies of the first."""
-
-    def __init__(self, *arguments):
-        super().__init__(*arguments)
-        self.box_tower = copy.deepcopy(self.tower)
-
-    def predict(self, level, x):
-        box = x
-        for layer in self.box_tower[level]:
-            box = layer(box)
-        return super().predict(level, x)[0], self.box[level](box)
-
-
 def anchors(objects, count):
     """Shapes objects have: k-means of log (width, height). -> [count, 2].
 
@@ -130,14 +116,14 @@ class Anchored(networks.Head):
             layer.bias.data = torch.cat([reach, reach], 1).flatten()
 
     def forward(self, features):
-        return [pair for cls, box in super().forward(features[::self.each])
+        return [pair for cls, box in super().forward(features)
                 for pair in zip(cls.chunk(self.each, 1),
                                 box.chunk(self.each, 1))]
 
 
 def features(model, x):
     """-> the backbone's outputs, channels last, float16."""
-    wanted = [model.taps[s] for s in model.strides]
+    wanted = [model.taps[s] for s in model.pyramid]
     x = model.stem(x)
     found = []
     for i, block in enumerate(model.blocks):
@@ -254,6 +240,9 @@ def main():
     for key in ('width', 'kernel', 'tower_depth'):
         description['head'][key] = (getattr(args, key) or
                                     description['head'][key])
+    description['head'].pop('outputs', None)
+    description['head']['separate'] = (
+        args.separate * description['head']['tower_depth'])
     folder = pathlib.Path('training-runs') / args.run
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / 'features.pt'
@@ -272,8 +261,6 @@ def main():
     if args.strides:
         description['head']['strides'] = [int(stride) for stride in
                                           args.strides.split(',')]
-    if args.separate:
-        networks.Head = SeparateTowers
     if args.anchors:
         strides = description['head']['strides']
         shapes = anchors(kept['objects'], args.anchors * len(strides))
@@ -296,7 +283,7 @@ def main():
 
     began = time.time()
     average, (loss, cls, box) = train_head(
-        args, model, [levels[stride] for stride in model.strides],
+        args, model, [levels[stride] for stride in model.pyramid],
         kept['answers'], kept['objects'])
     last = measure()
     model.head = average

@@ -78,6 +78,8 @@ TEST(NetworkDescription, ReadsEveryMember) {
   EXPECT_EQ(network.blocks[2].depth, 2);
   EXPECT_THAT(network.head.strides, testing::ElementsAre(4, 8));
   EXPECT_FLOAT_EQ(network.head.nms_iou, 0.6f);
+  EXPECT_THAT(network.head.outputs, testing::IsEmpty());
+  EXPECT_THAT(network.head.separate, testing::IsEmpty());
 }
 
 TEST(NetworkDescription, NamesTheFirstBadValue) {
@@ -102,6 +104,16 @@ TEST(NetworkDescription, NamesTheFirstBadValue) {
             "head.strides: expected each to be twice the one before");
   EXPECT_EQ(with("/head/width", {8, 16, 32}),
             "head.width: expected 2 numbers, found 3");
+  for (const json& outputs :
+       {json({8}), json({8, 4}), json({4, 4}), json({4, 16})}) {
+    EXPECT_EQ(with("/head/outputs", outputs),
+              "head.outputs: expected the first of head.strides, and others in "
+              "order");
+  }
+  EXPECT_EQ(with("/head/separate", {1}),
+            "head.separate: expected 2 numbers, found 1");
+  EXPECT_EQ(with("/head/separate", {0, 2}),
+            "head.separate: expected an integer from 0 to 1, found 2");
   EXPECT_EQ(with("/head", 5), "head: expected an object");
   json missing = Description();
   missing["backbone"]["stem"].erase("stride");
@@ -156,6 +168,33 @@ TEST(BuildGraph, ReducesWhatAWiderLevelGivesANarrowerOne) {
   EXPECT_EQ(shapes.at("head.reduce.0"), (Shape{4, 8, 10}));
   EXPECT_EQ(shapes.at("head.resize.0"), (Shape{8, 16, 10}));
   EXPECT_EQ(shapes.at("head.tower.0.0.pointwise"), (Shape{8, 16, 10}));
+}
+
+TEST(BuildGraph, SeparatesTowersAndLeavesOutputsOut) {
+  json description = Description();
+  description["head"]["tower_depth"] = 2;
+  description["head"]["outputs"] = {4};
+  description["head"]["separate"] = {1, 0};
+  const TemporaryFile file(description.dump());
+  const NetworkDescription network = ReadNetworkDescription(file.path());
+  const json text = json::parse(NetworkDescriptionText(network));
+  EXPECT_EQ(text["head"]["outputs"], description["head"]["outputs"]);
+  EXPECT_EQ(text["head"]["separate"], description["head"]["separate"]);
+  const Graph graph = BuildGraph(network, RandomWeights(1));
+  std::map<std::string, std::string> input_of;
+  for (const GraphOp& op : graph.ops) {
+    input_of[graph.tensors[op.output].name] = graph.tensors[op.input].name;
+  }
+  const std::string shared = "head.tower.0.0.pointwise";
+  EXPECT_EQ(input_of.at("head.tower.0.1.depthwise"), shared);
+  EXPECT_EQ(input_of.at("head.box_tower.0.0.depthwise"), shared);
+  EXPECT_EQ(input_of.at("head.cls.0"), "head.tower.0.1.pointwise");
+  EXPECT_EQ(input_of.at("head.box.0"), "head.box_tower.0.0.pointwise");
+  EXPECT_EQ(input_of.at("head.resize.0"), "head.lateral.1");
+  EXPECT_EQ(input_of.count("head.tower.1.0.depthwise"), 0u);
+  EXPECT_EQ(input_of.count("head.cls.1"), 0u);
+  ASSERT_EQ(graph.levels.size(), 1u);
+  EXPECT_EQ(graph.levels[0].stride, 4);
 }
 
 TEST(BuildGraph, NamesAStrideWithoutBlocks) {
