@@ -16,6 +16,7 @@ VISIBLE = 0.3               # smallest visible part of a kept object
 SMALLEST = 3.0              # pixels, smallest side of a kept object
 HALF_BELOW = 0.6            # of the JPEG's side: decode at half size
 HUE, SATURATION, VALUE = 0.015, 0.6, 0.4
+SHARE = (0.35, 0.65)        # of the first of two samples that are mixed
 
 
 def decode(photo, half):
@@ -121,22 +122,48 @@ def sample(photos, index, size, mosaic, rng):
     return colour(canvas, rng), objects
 
 
-def make_batch(photos, order, size, mosaic, rng):
+def mixed(photos, index, size, mosaic, rng):
+    """Two samples as one, of which each shines through, with the objects of
+    both (Zhang et al. 2019, arXiv 1902.04103)."""
+    (one, found), (two, more) = (
+        sample(photos, i, size, mosaic, rng)
+        for i in (index, rng.integers(len(photos))))
+    share = rng.uniform(*SHARE)
+    return (cv2.addWeighted(one, share, two, 1 - share, 0),
+            np.concatenate([found, more]))
+
+
+def make_batch(photos, order, size, mosaic, rng, mixup=0.0):
     """-> images uint8 [B, H, W, 3], objects [T, 6] (image, label, box)."""
     images, objects = [], []
     for row, index in enumerate(order):
-        image, found = sample(photos, index, size, mosaic, rng)
+        draw = mixed if mixup and rng.random() < mixup else sample
+        image, found = draw(photos, index, size, mosaic, rng)
         images.append(image)
         objects.append(np.concatenate(
             [np.full((len(found), 1), row, np.float32), found], 1))
     return np.stack(images), np.concatenate(objects)
 
 
-def batches(photos, plan, start, batch, seed, worker=0, workers=1):
+def shrink(images, objects, size):
+    """A batch of another size (w, h); -> images, objects."""
+    ratio = np.float32(size) / (images.shape[2], images.shape[1])
+    objects = objects.copy()
+    objects[:, 2:] *= np.tile(ratio, 2)
+    return np.stack([cv2.resize(image, size, interpolation=cv2.INTER_AREA)
+                     for image in images]), objects
+
+
+def batches(photos, plan, start, batch, seed, drawn=None, mixup=0.0,
+            worker=0, workers=1):
     """Yields a worker's batches from start = (epoch, step) on.
 
     plan: per epoch ((w, h), mosaic probability). Every batch has a random
     generator of its own, so a resumed run sees what it would have seen.
+
+    drawn: size (w, h) of the samples, which are shrunk to the plan's then, and
+    come as they were after the images and objects.
+    mixup: probability of a mixed sample, in the epochs that have mosaics.
     """
     steps = len(photos) // batch
     for epoch in range(start[0], len(plan)):
@@ -147,7 +174,10 @@ def batches(photos, plan, start, batch, seed, worker=0, workers=1):
                 continue
             rng = np.random.default_rng([seed, epoch, step + 1])
             chosen = order[step * batch:(step + 1) * batch]
-            yield make_batch(photos, chosen, size, mosaic, rng)
+            images, objects = make_batch(photos, chosen, drawn or size,
+                                         mosaic, rng, mixup if mosaic else 0)
+            yield (images, objects) if drawn is None else (
+                *shrink(images, objects, size), images)
 
 
 def _work(queue, *arguments):
@@ -169,14 +199,16 @@ def _work(queue, *arguments):
 class Loader:
     """Makes batches in other processes, some steps ahead."""
 
-    def __init__(self, photos, plan, start, batch, seed, workers=1):
+    def __init__(self, photos, plan, start, batch, seed, workers=1,
+                 drawn=None, mixup=0.0):
         context = multiprocessing.get_context('fork')
         steps = len(photos) // batch
         self.next = start[0] * steps + start[1]
         self.queues = [context.Queue(4) for _ in range(workers)]
         self.processes = [
             context.Process(target=_work, daemon=True, args=(
-                queue, photos, plan, start, batch, seed, i, workers))
+                queue, photos, plan, start, batch, seed, drawn, mixup,
+                i, workers))
             for i, queue in enumerate(self.queues)]
         for process in self.processes:
             process.start()

@@ -2,9 +2,34 @@
 """Data-parallel gradients on a CPU, one thread for each part of a batch."""
 import concurrent.futures
 import copy
+import dataclasses
 
 import numpy as np
 import torch
+
+
+class Parts:
+    """A dataclass's tensors, or None, sliced and moved together like one."""
+
+    def map(self, function):
+        return type(self)(*(None if part is None else function(part)
+                            for part in vars(self).values()))
+
+    def __len__(self):
+        return len(next(iter(vars(self).values())))
+
+    def __getitem__(self, index):
+        return self.map(lambda part: part[index])
+
+    def to(self, device):
+        return self.map(lambda part: part.to(device))
+
+
+@dataclasses.dataclass
+class Pair(Parts):
+    """The same images as a detector and as its teacher get to see them."""
+    images: torch.Tensor  # uint8 [B, h, w, 3]
+    larger: torch.Tensor  # uint8 [B, H, W, 3]
 
 
 class Replicas:

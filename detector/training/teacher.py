@@ -1,11 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
 """Networks that a detector learns from, as one: their mean."""
 import torch
+import torch.nn.functional as F
 
 import export
 import network as networks
 
 CERTAIN = 1e-6  # mean scores stay this far from 0 and 1
+
+
+def resample(scores, boxes, grids, size, strides):
+    """Answers of a network that saw an image at another size.
+
+    scores [B, A, C], boxes [B, A, 4] in its pixels; grids: (h, w) of its
+    levels; size (w, h): of the image they are wanted for. A cell between others
+    gets their scores by distance, and their boxes by distance and score.
+    """
+    sure = scores.amax(-1, keepdim=True) + CERTAIN
+    levels = torch.cat([scores, sure, boxes * sure], -1).split(
+        [h * w for h, w in grids], 1)
+    levels = [F.interpolate(
+        level.view(len(level), h, w, -1).permute(0, 3, 1, 2),
+        (size[1] // stride, size[0] // stride), mode='bilinear',
+        align_corners=False).flatten(2)
+        for level, (h, w), stride in zip(levels, grids, strides)]
+    values = torch.cat(levels, 2).transpose(1, 2)
+    scores, sure, boxes = values.split([scores.shape[2], 1, 4], 2)
+    ratio = [side / (n * strides[0]) for side, n in zip(size, grids[0][::-1])]
+    return scores, boxes / sure * boxes.new_tensor(ratio * 2)
 
 
 class Teacher:
@@ -62,10 +84,11 @@ class Teacher:
         return self.shared[self.turn % len(self.models)] > 0
 
     @torch.no_grad()
-    def answer(self, images, strides, start=None):
+    def answer(self, images, strides, start=None, size=None):
         """images uint8 [B, H, W, 3] -> logits [B, A, C], boxes [B, A, 4].
 
         start: what the blocks that are shared give for them, if shares().
+        size (w, h): of the images that the answers are for, if another.
         """
         scores = boxes = 0
         for i in range(self.at_once):
@@ -83,4 +106,8 @@ class Teacher:
             logits, box, _ = networks.flatten(outputs, strides)
             scores = scores + logits.sigmoid() / self.at_once
             boxes = boxes + box / self.at_once
+        if size is not None:
+            scores, boxes = resample(
+                scores, boxes, [cls.shape[2:] for cls, _ in outputs], size,
+                strides)
         return torch.logit(scores, CERTAIN), boxes

@@ -89,17 +89,27 @@ def draw(index, rng):
 
 
 def check_samples(photos):
-    """-> whether every augmented box lies inside its image."""
+    """-> whether every augmented box lies inside its image, and two mixed
+    samples are that."""
     rng = np.random.default_rng(0)
     fine = True
-    for mosaic in (0.0, 1.0):
+    for mosaic, mixup in (0.0, 0.0), (1.0, 0.0), (0.5, 1.0):
         images, objects = augment.make_batch(photos, range(8), (SIZE, SIZE),
-                                             mosaic, rng)
+                                             mosaic, rng, mixup)
         boxes = objects[:, 2:]
         fine &= images.shape == (8, SIZE, SIZE, 3) and bool(
             (boxes >= 0).all() and (boxes <= SIZE).all() and
             (boxes[:, 2:] - boxes[:, :2] >= augment.SMALLEST - 1e-3).all())
-    return fine
+    image, found = augment.mixed(photos, 0, (SIZE, SIZE), 0.0,
+                                 np.random.default_rng(5))
+    rng = np.random.default_rng(5)
+    parts = [augment.sample(photos, i, (SIZE, SIZE), 0.0, rng)
+             for i in (0, rng.integers(len(photos)))]
+    one, two = (part[0].astype(float) for part in parts)
+    share = ((image - two) * (one - two)).sum() / ((one - two) ** 2).sum()
+    return fine and augment.SHARE[0] < share < augment.SHARE[1] and (
+        np.abs(share * (one - two) + two - image) < 1).all() and (
+            np.array_equal(found, np.concatenate([p[1] for p in parts])))
 
 
 def check_views(model, photos):
@@ -166,6 +176,37 @@ def check_teacher(model, images):
     student.blocks[2].project.conv.weight.data.mul_(1.1)
     both.share(student)
     return fine and both.shared == [0, 0]
+
+
+def check_larger(model, photos):
+    """-> whether a teacher that sees a larger image answers for the cells of a
+    smaller one, and batches have both."""
+    plan, size = [((SIZE, SIZE), 0.5)], (2 * SIZE, 2 * SIZE)
+    images, objects, larger = next(augment.batches(
+        photos, plan, (0, 0), 4, 1, size))
+    alone = next(augment.batches(photos, [(size, 0.5)], (0, 0), 4, 1))
+    fine = np.array_equal(larger, alone[0]) and np.allclose(
+        objects * [1, 1, 2, 2, 2, 2], alone[1])
+    fine &= np.allclose(images, larger.reshape(
+        4, SIZE, 2, SIZE, 2, 3).mean((2, 4)), atol=1)
+    pair = replicas.Pair(*map(torch.from_numpy, (images, larger)))[1:3]
+    asked = teachers.Teacher([model])
+    with torch.no_grad():
+        outputs, answers = train.run(model, pair, asked)
+    own = networks.flatten(outputs, model.strides)
+    fine &= all(a.shape == b.shape for a, b in zip(answers, own))
+    same = asked.answer(pair.images, model.strides)
+    again = asked.answer(pair.images, model.strides, size=(SIZE, SIZE))
+    fine &= torch.allclose(same[0].sigmoid(), again[0].sigmoid(), atol=1e-5)
+    fine &= torch.allclose(same[1], again[1], atol=1e-2)
+    # Of four cells in one's place, one is sure, and has its say on the box.
+    scores, boxes = torch.zeros(1, 16, 3), torch.full((1, 16, 4), 99.0)
+    scores[0, 5, 1] = 0.8
+    boxes[0, 5] = torch.tensor([2.0, 4, 10, 12])
+    score, box = teachers.resample(scores, boxes, [(4, 4)], (16, 16), [8])
+    return fine and torch.allclose(
+        score, torch.tensor([[[0, 0.2, 0]] + [[0, 0, 0]] * 3])) and (
+            torch.allclose(box[0, 0], boxes[0, 5] / 2, atol=1e-2))
 
 
 def check_growth(model, images, folder, strides, width):
@@ -450,6 +491,8 @@ def main():
           check_views(other.eval(), photos))
     check('a teacher of two networks is their mean, one of them mirrored',
           check_teacher(other, images))
+    check('a teacher that sees a larger image answers for the smaller',
+          check_larger(other, photos))
     check('anchors are shapes objects have, and where a head starts',
           check_anchors(images))
     with tempfile.TemporaryDirectory() as folder:

@@ -11,6 +11,7 @@ import math
 import os
 import pathlib
 import random
+import re
 import signal
 import sys
 import time
@@ -76,6 +77,8 @@ def parse_arguments(argv=None):
     add('--weight-decay', type=float, default=0.05)
     add('--warmup', type=float, default=1.0, help='epochs')
     add('--mosaic', type=float, default=0.5, help='probability')
+    add('--mixup', type=float, default=0.0,
+        help='probability of a sample made of two, where there is mosaic')
     add('--plain', type=float, default=0.25,
         help='last part of the epochs without mosaic')
     add('--quantise', type=int, default=0, help='round as int8 does in this '
@@ -89,6 +92,8 @@ def parse_arguments(argv=None):
         '(.safetensors) whose mean to learn from too')
     add('--teachers-at-once', type=int, metavar='N',
         help='ask N of them at a step, in turn (default: all)')
+    add('--teacher-size', metavar='WIDTHxHEIGHT', help='the image that '
+        'teachers see, where it is another than that of --sizes')
     add('--distil', type=float, default=1.0, help="weight of the teacher's "
         'answers, where that of the labels is 1')
     add('--priority', type=int, default=0, help='nice value, also of the '
@@ -111,13 +116,18 @@ def parse_arguments(argv=None):
     return parser.parse_args(argv)
 
 
+def parse_size(text):
+    """'160' or '256x224' -> (w, h)"""
+    sides = [int(side) for side in text.split('x')]
+    return sides[0], sides[-1]
+
+
 def parse_sizes(text, mosaic, plain):
     """'160:2,256x224:1' -> per epoch ((w, h), mosaic probability)."""
     sizes = []
     for item in text.split(','):
         size, epochs = item.split(':')
-        sides = [int(side) for side in size.split('x')]
-        sizes += [(sides[0], sides[-1])] * int(epochs)
+        sizes += [parse_size(size)] * int(epochs)
     last = round(len(sizes) * (1 - plain))
     return [(size, mosaic if i < last else 0.0)
             for i, size in enumerate(sizes)]
@@ -183,7 +193,7 @@ def autocast(device):
 
 
 def run(model, images, teacher):
-    """images uint8 [B, H, W, 3] or views.Batch
+    """images uint8 [B, H, W, 3], views.Batch or replicas.Pair
 
     -> outputs, and the teacher's (logits, boxes) if there is one.
     """
@@ -191,6 +201,10 @@ def run(model, images, teacher):
         x = images.inputs.float().permute(0, 3, 1, 2)
         answers = images.logits, images.boxes
         return model.run_rest(x), None if images.logits is None else answers
+    if isinstance(images, replicas.Pair):
+        x = networks.normalise(images.images, model.description)
+        return model(x), teacher.answer(images.larger, model.strides,
+                                        size=(x.shape[3], x.shape[2]))
     x = networks.normalise(images, model.description)
     if teacher is None:
         return model(x), None
@@ -341,6 +355,7 @@ class Trainer:
         self.teacher = teachers.Teacher.load(
             args.teacher, self.model, self.device,
             args.teachers_at_once) if args.teacher else None
+        self.teacher_size = self.read_teacher_size()
         if args.views:
             self.check_views()
         self.epoch = self.step = 0
@@ -432,15 +447,27 @@ class Trainer:
         if self.teacher:
             self.teacher.share(self.model)
 
+    def read_teacher_size(self):
+        text, pyramid = self.args.teacher_size, self.model.pyramid
+        if text is None:
+            return None
+        size = re.fullmatch(r'(\d+)(x\d+)?', text) and parse_size(text)
+        if not self.teacher or not size or 0 in size or any(
+                side % pyramid[-1] for side in size):
+            sys.exit(f'--teacher-size {text}: expected multiples of '
+                     f'{pyramid[-1]}, as in 256x224, and a --teacher')
+        return size
+
     def check_views(self):
         args, model = self.args, self.model
         first_tap = model.taps[model.pyramid[0]]
         if (not 0 < args.freeze <= first_tap + 1 or args.freeze_from or
                 args.quantise or args.teachers_at_once or
+                args.teacher_size or args.mixup or
                 len({size for size, _ in self.plan}) > 1):
             sys.exit('--views expects one size, no --quantise, no '
-                     '--teachers-at-once, and --freeze of 1 to '
-                     f'{first_tap + 1} blocks from the start')
+                     '--teachers-at-once, no --teacher-size, no --mixup, and '
+                     f'--freeze of 1 to {first_tap + 1} blocks from the start')
 
     def make_views(self):
         args, model = self.args, self.average.model
@@ -480,9 +507,11 @@ class Trainer:
             model.train()
 
     def train_step(self, batch):
-        images, objects = batch
+        images, objects, *larger = batch
         if not self.views:
             images = torch.from_numpy(images)
+        if larger:
+            images = replicas.Pair(images, torch.from_numpy(*larger))
         total = len(self.plan)
         progress = (self.epoch + self.step / self.steps) / total
         factor = learning_rate(progress, self.args.warmup / total,
@@ -510,7 +539,8 @@ class Trainer:
         loader = (views.Loader(self.views, self.steps, len(self.plan), begin,
                                batch, seed) if self.views else
                   augment.Loader(self.photos, self.plan, begin, batch, seed,
-                                 self.args.loaders))
+                                 self.args.loaders, self.teacher_size,
+                                 self.args.mixup))
         done, saved = 0, time.time()
         bar = self.progress(range(len(self.plan) * self.steps),
                             initial=self.epoch * self.steps + self.step)

@@ -15,29 +15,16 @@ import torch
 
 import augment
 import network as networks
+import replicas
 
 AHEAD = 4  # batches in work
 
 
 @dataclasses.dataclass
-class Batch:
-    """Slices like a tensor."""
+class Batch(replicas.Parts):
     inputs: torch.Tensor  # [B, h, w, C] float16: the prefix's output
     logits: torch.Tensor = None  # [B, A, classes] float16: a teacher's
     boxes: torch.Tensor = None   # [B, A, 4] float16, input pixels: likewise
-
-    def __len__(self):
-        return len(self.inputs)
-
-    def map(self, function):
-        return Batch(*(None if part is None else function(part)
-                       for part in (self.inputs, self.logits, self.boxes)))
-
-    def __getitem__(self, index):
-        return self.map(lambda part: part[index])
-
-    def to(self, device):
-        return self.map(lambda part: part.to(device))
 
 
 class Views:
