@@ -174,15 +174,20 @@ class Head(nn.Module):
                     nn.init.normal_(layer.weight, std=0.01)
                     nn.init.constant_(layer.bias, bias)
 
-    def forward(self, features):
-        """-> [(class logits [B, C, h, w], box [B, 4, h, w])] per output."""
-        pyramid = [lateral(x) for lateral, x in zip(self.lateral, features)]
+    def forward(self, features, pyramid=None):
+        """-> [(class logits [B, C, h, w], box [B, 4, h, w])] per output.
+
+        pyramid: a list that gets what the towers read, or would, per level.
+        """
+        levels = [lateral(x) for lateral, x in zip(self.lateral, features)]
         for level in reversed(range(len(self.fuse))):
-            up = F.interpolate(self.reduce[level](pyramid[level + 1]),
+            up = F.interpolate(self.reduce[level](levels[level + 1]),
                                scale_factor=2.0)
-            pyramid[level] = self.fuse[level](
-                self.sum[level](pyramid[level] + up))
-        return [self.predict(level, x) for level, x in enumerate(pyramid)
+            levels[level] = self.fuse[level](
+                self.sum[level](levels[level] + up))
+        if pyramid is not None:
+            pyramid.extend(levels)
+        return [self.predict(level, x) for level, x in enumerate(levels)
                 if self.gives[level]]
 
     def predict(self, level, x):
@@ -282,20 +287,20 @@ class Detector(nn.Module):
         """What the first block that is not frozen reads."""
         return self.run_blocks(self.stem(x), 0, self.frozen, {})
 
-    def run_rest(self, x):
+    def run_rest(self, x, pyramid=None):
         """From the output of a prefix that ends at or before the first tap."""
-        return self.run_head(x, {self.frozen - 1: x})
+        return self.run_head(x, {self.frozen - 1: x}, pyramid)
 
-    def run_head(self, x, kept):
+    def run_head(self, x, kept, pyramid=None):
         self.run_blocks(x, self.frozen, len(self.blocks), kept)
-        return self.head([kept[self.taps[s]] for s in self.pyramid])
+        return self.head([kept[self.taps[s]] for s in self.pyramid], pyramid)
 
-    def forward(self, x):
+    def forward(self, x, pyramid=None):
         kept = {}
         with torch.set_grad_enabled(torch.is_grad_enabled() and
                                     not self.frozen):
             x = self.run_blocks(self.stem(x), 0, self.frozen, kept)
-        return self.run_head(x, kept)
+        return self.run_head(x, kept, pyramid)
 
 
 def load_description(path):

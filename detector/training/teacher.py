@@ -79,25 +79,32 @@ class Teacher:
                     torch.equal(mine[name], theirs[name]) for name in mine)
             self.shared[i] = model.frozen = count if same else 0
 
+    def first(self):
+        """-> index of the network asked first."""
+        return self.turn % len(self.models)
+
     def shares(self):
         """-> whether the network asked first has the student's blocks."""
-        return self.shared[self.turn % len(self.models)] > 0
+        return self.shared[self.first()] > 0
 
     @torch.no_grad()
-    def answer(self, images, strides, start=None, size=None):
+    def answer(self, images, strides, start=None, size=None, pyramid=None):
         """images uint8 [B, H, W, 3] -> logits [B, A, C], boxes [B, A, 4].
 
         start: what the blocks that are shared give for them, if shares().
         size (w, h): of the images that the answers are for, if another.
+        pyramid: a list that gets that of the network asked first.
         """
         scores = boxes = 0
         for i in range(self.at_once):
             model = self.models[(self.turn + i) % len(self.models)]
+            wanted = pyramid if i == 0 else None
             if i == 0 and start is not None:
-                outputs = model.run_rest(start)
+                outputs = model.run_rest(start, wanted)
             else:
                 seen = images.flip(2) if i % 2 else images
-                outputs = model(networks.normalise(seen, model.description))
+                outputs = model(networks.normalise(seen, model.description),
+                                wanted)
             outputs = [answer for answer, stride in zip(outputs, model.strides)
                        if stride in strides]
             if i % 2:  # left and right change places, in boxes too

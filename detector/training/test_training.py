@@ -14,6 +14,7 @@ import time
 import cv2
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 import augment
 import average
@@ -21,6 +22,7 @@ import evaluate
 import export
 import fake_quantise
 import loss as losses
+import mimic
 import narrow
 import network as networks
 import replicas
@@ -207,6 +209,31 @@ def check_larger(model, photos):
     return fine and torch.allclose(
         score, torch.tensor([[[0, 0.2, 0]] + [[0, 0, 0]] * 3])) and (
             torch.allclose(box[0, 0], boxes[0, 5] / 2, atol=1e-2))
+
+
+def check_mimicry(model, images):
+    """-> whether a network's features come to be seen in its own, also of an
+    image of another size, before they are asked to change."""
+    asked = teachers.Teacher([model])
+    fine, larger = True, F.interpolate(
+        images.permute(0, 3, 1, 2), scale_factor=2.0).permute(0, 2, 3, 1)
+    for seen, size in (images, None), (larger, (SIZE, SIZE)):
+        mine, theirs, values = [], [], []
+        mimicry = mimic.Mimicry(model, [model])
+        with torch.no_grad():
+            model(networks.normalise(images, DESCRIPTION), mine)
+        asked.answer(seen, model.strides, size=size, pyramid=theirs)
+        own = mine[0].requires_grad_()
+        optimiser = torch.optim.Adam(mimicry.parameters(), 2e-2)
+        for step in range(mimic.LEARN_FIRST + 1):
+            optimiser.zero_grad()
+            value = mimicry(0, mine, theirs)
+            value.backward()
+            fine &= (own.grad is not None) == (step == mimic.LEARN_FIRST)
+            optimiser.step()
+            values.append(value.item())
+        fine &= values[0] > 0.5 and values[-1] < (0.1 if size is None else 0.4)
+    return fine
 
 
 def check_growth(model, images, folder, strides, width):
@@ -493,6 +520,8 @@ def main():
           check_teacher(other, images))
     check('a teacher that sees a larger image answers for the smaller',
           check_larger(other, photos))
+    check("a network's features are found in its own", check_mimicry(
+        other, images))
     check('anchors are shapes objects have, and where a head starts',
           check_anchors(images))
     with tempfile.TemporaryDirectory() as folder:

@@ -40,6 +40,7 @@ import evaluate
 import export
 import fake_quantise
 import loss as losses
+import mimic
 import network as networks
 import replicas
 import start
@@ -96,6 +97,8 @@ def parse_arguments(argv=None):
         'teachers see, where it is another than that of --sizes')
     add('--distil', type=float, default=1.0, help="weight of the teacher's "
         'answers, where that of the labels is 1')
+    add('--mimic', type=float, default=0.0, help="weight of the teacher's "
+        'features (mimic.py)')
     add('--priority', type=int, default=0, help='nice value, also of the '
         'scheduler group (autogroup), where only that one counts')
     add('--match-steps', default='800,600',
@@ -145,7 +148,7 @@ def make_optimiser(model, args, head=False):
     """For a detector, or for a head alone."""
     groups = {}
     for name, p in model.named_parameters():
-        factor = (1.0 if head or name.startswith('head.')
+        factor = (1.0 if head or name.startswith(('head.', 'mimicry.'))
                   else args.backbone_lr)
         decay = args.weight_decay if p.ndim > 1 else 0.0
         groups.setdefault((factor, decay), []).append(p)
@@ -160,14 +163,16 @@ class Average:
 
     def __init__(self, model, decay):
         self.model = networks.Detector(model.description)
-        self.model.load_state_dict(model.state_dict())
+        state = model.state_dict()
+        self.model.load_state_dict({name: state[name]
+                                    for name in self.model.state_dict()})
         self.model.to(next(model.parameters()).device,
                       memory_format=torch.channels_last)
         self.model.requires_grad_(False).eval()
         self.decay, self.updates = decay, 0
-        pairs = [(a, b) for a, b in zip(self.model.state_dict().values(),
-                                        model.state_dict().values())
-                 if a.is_floating_point()]
+        pairs = [(value, state[name])
+                 for name, value in self.model.state_dict().items()
+                 if value.is_floating_point()]
         self.mine, self.new = [list(side) for side in zip(*pairs)]
 
     @torch.no_grad()
@@ -192,10 +197,11 @@ def autocast(device):
                           enabled=computes_bfloat16(device))
 
 
-def run(model, images, teacher):
+def run(model, images, teacher, mine=None, theirs=None):
     """images uint8 [B, H, W, 3], views.Batch or replicas.Pair
 
     -> outputs, and the teacher's (logits, boxes) if there is one.
+    mine, theirs: lists that get the pyramids of both; not of views.
     """
     if isinstance(images, views.Batch):
         x = images.inputs.float().permute(0, 3, 1, 2)
@@ -203,30 +209,39 @@ def run(model, images, teacher):
         return model.run_rest(x), None if images.logits is None else answers
     if isinstance(images, replicas.Pair):
         x = networks.normalise(images.images, model.description)
-        return model(x), teacher.answer(images.larger, model.strides,
-                                        size=(x.shape[3], x.shape[2]))
+        return model(x, mine), teacher.answer(
+            images.larger, model.strides, size=(x.shape[3], x.shape[2]),
+            pyramid=theirs)
     x = networks.normalise(images, model.description)
     if teacher is None:
         return model(x), None
     if not teacher.shares() or model.stem.rounding.on:
-        return model(x), teacher.answer(images, model.strides)
+        return model(x, mine), teacher.answer(images, model.strides,
+                                              pyramid=theirs)
     with torch.no_grad():
         x = model.run_prefix(x)
-    return model.run_rest(x), teacher.answer(images, model.strides, x)
+    return model.run_rest(x, mine), teacher.answer(images, model.strides, x,
+                                                   pyramid=theirs)
 
 
-def objective(model, images, objects, teacher=None, distil=1.0):
-    """images as for run(), objects [T, 6] -> loss, (class, box)."""
+def objective(model, images, objects, teacher=None, distil=1.0, alike=0.0):
+    """images as for run(), objects [T, 6] -> loss, (class, box).
+
+    alike: weight of the features, for which the model has a `mimicry`.
+    """
+    pyramids = ([], []) if alike else (None, None)
     device = next(model.parameters()).device.type
     # Values rounded as int8 are need more bits than bfloat16 has.
     with (contextlib.nullcontext() if model.stem.rounding.on
           else autocast(device)):
-        outputs, answers = run(model, images, teacher)
+        outputs, answers = run(model, images, teacher, *pyramids)
     logits, boxes, centres = networks.flatten(outputs, model.strides)
     loss, parts = losses.detection_loss(logits, boxes, centres, objects)
     if answers:
         loss = loss + distil * losses.distillation_loss(logits, boxes,
                                                         *answers)
+    if alike:
+        loss = loss + alike * model.mimicry(teacher.first(), *pyramids)
     return loss, parts
 
 
@@ -367,7 +382,9 @@ class Trainer:
         if saved is None:
             initialise(self.model, args, self.photos, self.device,
                        self.workers(), self.progress)
-        else:
+        if args.mimic:
+            self.model.mimicry = self.make_mimicry()
+        if saved:
             self.model.load_state_dict(saved['model'])
         self.average = Average(self.model, args.ema)
         self.optimiser = make_optimiser(self.model, args)
@@ -380,7 +397,8 @@ class Trainer:
         self.views = self.make_views() if args.views else None
         self.replicas = replicas.Replicas(
             self.model, self.workers(), functools.partial(
-                objective, teacher=self.teacher, distil=args.distil))
+                objective, teacher=self.teacher, distil=args.distil,
+                alike=args.mimic))
         signal.signal(signal.SIGTERM, self.on_signal)
         signal.signal(signal.SIGINT, self.on_signal)
 
@@ -457,6 +475,14 @@ class Trainer:
             sys.exit(f'--teacher-size {text}: expected multiples of '
                      f'{pyramid[-1]}, as in 256x224, and a --teacher')
         return size
+
+    def make_mimicry(self):
+        args = self.args
+        if not self.teacher or args.views or args.quantise:
+            sys.exit('--mimic expects a --teacher, no --views and no '
+                     '--quantise')
+        return mimic.Mimicry(self.model, self.teacher.models).to(
+            self.device, memory_format=torch.channels_last)
 
     def check_views(self):
         args, model = self.args, self.model

@@ -115,8 +115,8 @@ class Anchored(networks.Head):
             reach = (shape / 2 / stride).log()  # left, top, right, bottom
             layer.bias.data = torch.cat([reach, reach], 1).flatten()
 
-    def forward(self, features):
-        return [pair for cls, box in super().forward(features)
+    def forward(self, features, pyramid=None):
+        return [pair for cls, box in super().forward(features, pyramid)
                 for pair in zip(cls.chunk(self.each, 1),
                                 box.chunk(self.each, 1))]
 
