@@ -6,13 +6,23 @@ import io
 import os
 import pathlib
 import sys
+import threading
 
 LANES = 8
+_LOADING = threading.Lock()
+
+
+def load():
+    """The compiled module, or None: then stock PyTorch ops do the work.
+
+    Threads may ask at once.
+    """
+    with _LOADING:
+        return _load()
 
 
 @functools.lru_cache(maxsize=None)
-def load():
-    """The compiled module, or None: then stock PyTorch ops do the work."""
+def _load():
     if os.environ.get('OCELLUS_STOCK_OPS'):
         print('training ops: stock PyTorch, as OCELLUS_STOCK_OPS asks')
         return None
