@@ -154,7 +154,7 @@ def shrink(images, objects, size):
                      for image in images]), objects
 
 
-def batches(photos, plan, start, batch, seed, drawn=None, mixup=0.0,
+def batches(photos, plan, start, batch, seed, drawn=None, mixup=0.0, echo=1,
             worker=0, workers=1):
     """Yields a worker's batches from start = (epoch, step) on.
 
@@ -164,13 +164,15 @@ def batches(photos, plan, start, batch, seed, drawn=None, mixup=0.0,
     drawn: size (w, h) of the samples, which are shrunk to the plan's then, and
     come as they were after the images and objects.
     mixup: probability of a mixed sample, in the epochs that have mosaics.
+    echo: a batch is made for every so many steps only, of which `start` is one.
     """
     steps = len(photos) // batch
+    each = -(-steps // echo)
     for epoch in range(start[0], len(plan)):
         size, mosaic = plan[epoch]
         order = np.random.default_rng([seed, epoch]).permutation(len(photos))
-        for step in range(start[1] if epoch == start[0] else 0, steps):
-            if (epoch * steps + step) % workers != worker:
+        for step in range(start[1] if epoch == start[0] else 0, steps, echo):
+            if (epoch * each + step // echo) % workers != worker:
                 continue
             rng = np.random.default_rng([seed, epoch, step + 1])
             chosen = order[step * batch:(step + 1) * batch]
@@ -200,14 +202,14 @@ class Loader:
     """Makes batches in other processes, some steps ahead."""
 
     def __init__(self, photos, plan, start, batch, seed, workers=1,
-                 drawn=None, mixup=0.0):
+                 drawn=None, mixup=0.0, echo=1):
         context = multiprocessing.get_context('fork')
-        steps = len(photos) // batch
-        self.next = start[0] * steps + start[1]
+        each = -(-(len(photos) // batch) // echo)
+        self.next = start[0] * each + start[1] // echo
         self.queues = [context.Queue(4) for _ in range(workers)]
         self.processes = [
             context.Process(target=_work, daemon=True, args=(
-                queue, photos, plan, start, batch, seed, drawn, mixup,
+                queue, photos, plan, start, batch, seed, drawn, mixup, echo,
                 i, workers))
             for i, queue in enumerate(self.queues)]
         for process in self.processes:

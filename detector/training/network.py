@@ -244,6 +244,7 @@ class Detector(nn.Module):
                          len(self.classes), separate,
                          [s in self.strides for s in self.pyramid])
         self.frozen = 0
+        self.memory = None  # an echo.Memory, while it learns
 
     def per_level(self, key, default=None):
         """A number of the head for all levels, or a list of one for each."""

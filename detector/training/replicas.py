@@ -65,15 +65,20 @@ class Replicas:
 
         Leaves the mean gradient in the first model; -> mean values.
         """
-        if self.pool is None:
-            return self.part(self.models[0], images, objects)
         size = -(-len(images) // len(self.models))
-        jobs = []
-        for i, model in enumerate(self.models):
+        parts = []
+        for i in range(len(self.models)):
             mine = objects[(objects[:, 0] // size) == i].clone()
             mine[:, 0] -= i * size
-            jobs.append(self.pool.submit(
-                self.part, model, images[i * size:(i + 1) * size], mine))
+            parts.append((images[i * size:(i + 1) * size], mine))
+        return self.gradient_of(parts)
+
+    def gradient_of(self, parts):
+        """parts: images and objects for each model. -> as gradient()."""
+        if self.pool is None:
+            return self.part(self.models[0], *parts[0])
+        jobs = [self.pool.submit(self.part, model, *mine)
+                for model, mine in zip(self.models, parts)]
         values = np.mean([job.result() for job in jobs], 0)
         grads = [[p.grad for p in model.parameters() if p.grad is not None]
                  for model in self.models]

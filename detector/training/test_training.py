@@ -6,6 +6,7 @@ loss falls and the mAP rises above 0.9, and that an exported file gives the
 same detections. Exits 1 if any of it fails.
 """
 import copy
+import functools
 import pathlib
 import sys
 import tempfile
@@ -18,6 +19,7 @@ import torch.nn.functional as F
 
 import augment
 import average
+import echo
 import evaluate
 import export
 import fake_quantise
@@ -233,6 +235,51 @@ def check_mimicry(model, images):
             optimiser.step()
             values.append(value.item())
         fine &= values[0] > 0.5 and values[-1] < (0.1 if size is None else 0.4)
+    return fine
+
+
+def check_echo(model, photos):
+    """-> whether a remembered batch costs what it did, also as a mirror image,
+    whose objects and answers have changed sides, and comes in place of a new
+    one."""
+    plan, size = [((SIZE, SIZE), 0.5)] * 2, (2 * SIZE, 2 * SIZE)
+    every, second = ([batch for batch in augment.batches(
+        photos[:6], plan, (0, 0), 2, 1, size, echo=n)]
+        for n in (1, 2))
+    fine = len(every) == 6 and len(second) == 4 and all(
+        np.array_equal(every[i][0], batch[0])
+        for i, batch in zip((0, 2, 3, 5), second))
+    images, objects, larger = map(torch.from_numpy, every[0])
+    pupil, asked = copy.deepcopy(model), teachers.Teacher([model])
+    pupil.mimicry = mimic.Mimicry(model, [model])
+    pupil.memory = echo.Memory(1, kept=2)
+    cost = functools.partial(train.objective, pupil, teacher=asked, alike=1.0)
+    with torch.no_grad():
+        new = cost(replicas.Pair(images, larger), objects)[0]
+        lesson, = pupil.memory.lessons
+        fine &= torch.allclose(new, cost(lesson, objects)[0], rtol=1e-3)
+        turned = pupil.memory.recall(model.strides)
+        fine &= pupil.memory.lessons == [turned]
+        fine &= torch.equal(turned.images, images.flip(2))
+        # What a teacher is sure of lies where the mirrored objects are.
+        exact = [losses.distillation_loss(of.logits, of.boxes, of.logits,
+                                          of.boxes) for of in (lesson, turned)]
+        fine &= torch.allclose(*exact, rtol=1e-4)
+        centres = networks.flatten(model(networks.normalise(
+            images, DESCRIPTION)), model.strides)[2]
+        found = [losses.detection_loss(of.logits, of.boxes, centres,
+                                       of.objects)[0]
+                 for of in (lesson, turned)]
+        fine &= torch.allclose(*found, rtol=1e-3)
+        back = turned.mirrored(model.strides)
+        for mine, theirs in zip(vars(lesson).values(), vars(back).values()):
+            if isinstance(mine, torch.Tensor):
+                fine &= torch.allclose(mine.float(), theirs.float(), atol=1e-3)
+        fine &= all(torch.equal(a, b.flip(3)) for a, b in zip(lesson.pyramid,
+                                                              turned.pyramid))
+        for _ in range(2):
+            pupil.memory.keep(lesson)
+        fine &= len(pupil.memory.lessons) == 2 and pupil.memory.oldest == 1
     return fine
 
 
@@ -520,6 +567,8 @@ def main():
           check_teacher(other, images))
     check('a teacher that sees a larger image answers for the smaller',
           check_larger(other, photos))
+    check('a remembered batch teaches as it did, mirrored too',
+          check_echo(other, photos))
     check("a network's features are found in its own", check_mimicry(
         other, images))
     check('anchors are shapes objects have, and where a head starts',

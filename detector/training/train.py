@@ -36,6 +36,7 @@ import torch
 import tqdm
 
 import augment
+import echo
 import evaluate
 import export
 import fake_quantise
@@ -99,6 +100,8 @@ def parse_arguments(argv=None):
         'answers, where that of the labels is 1')
     add('--mimic', type=float, default=0.0, help="weight of the teacher's "
         'features (mimic.py)')
+    add('--echo', type=int, default=1, help='learn from batches and what the '
+        'teacher says of them this often each (echo.py)')
     add('--priority', type=int, default=0, help='nice value, also of the '
         'scheduler group (autogroup), where only that one counts')
     add('--match-steps', default='800,600',
@@ -198,7 +201,7 @@ def autocast(device):
 
 
 def run(model, images, teacher, mine=None, theirs=None):
-    """images uint8 [B, H, W, 3], views.Batch or replicas.Pair
+    """images uint8 [B, H, W, 3], views.Batch, replicas.Pair or echo.Lesson
 
     -> outputs, and the teacher's (logits, boxes) if there is one.
     mine, theirs: lists that get the pyramids of both; not of views.
@@ -207,6 +210,11 @@ def run(model, images, teacher, mine=None, theirs=None):
         x = images.inputs.float().permute(0, 3, 1, 2)
         answers = images.logits, images.boxes
         return model.run_rest(x), None if images.logits is None else answers
+    if isinstance(images, echo.Lesson):
+        if theirs is not None:
+            theirs.extend(images.pyramid)
+        x = networks.normalise(images.images, model.description)
+        return model(x, mine), (images.logits, images.boxes)
     if isinstance(images, replicas.Pair):
         x = networks.normalise(images.images, model.description)
         return model(x, mine), teacher.answer(
@@ -227,7 +235,8 @@ def run(model, images, teacher, mine=None, theirs=None):
 def objective(model, images, objects, teacher=None, distil=1.0, alike=0.0):
     """images as for run(), objects [T, 6] -> loss, (class, box).
 
-    alike: weight of the features, for which the model has a `mimicry`.
+    alike: weight of the features, for which the model has a `mimicry`. What the
+    teacher says goes into the model's `memory`, if it has one.
     """
     pyramids = ([], []) if alike else (None, None)
     device = next(model.parameters()).device.type
@@ -240,8 +249,14 @@ def objective(model, images, objects, teacher=None, distil=1.0, alike=0.0):
     if answers:
         loss = loss + distil * losses.distillation_loss(logits, boxes,
                                                         *answers)
+    again = isinstance(images, echo.Lesson)
     if alike:
-        loss = loss + alike * model.mimicry(teacher.first(), *pyramids)
+        loss = loss + alike * model.mimicry(
+            images.teacher if again else teacher.first(), *pyramids)
+    if model.memory and not again:
+        model.memory.keep(echo.Lesson(
+            getattr(images, 'images', images), objects, *answers,
+            pyramids[1] or [], teacher.first()))
     return loss, parts
 
 
@@ -373,6 +388,9 @@ class Trainer:
         self.teacher_size = self.read_teacher_size()
         if args.views:
             self.check_views()
+        if args.echo < 1 or args.echo > 1 and (not self.teacher or args.views):
+            sys.exit(f'--echo {args.echo}: expected 1, or more with a --teacher '
+                     'and no --views')
         self.epoch = self.step = 0
         self.history, self.best = [], -1.0
         self.stop = False
@@ -399,6 +417,9 @@ class Trainer:
             self.model, self.workers(), functools.partial(
                 objective, teacher=self.teacher, distil=args.distil,
                 alike=args.mimic))
+        for model in self.replicas.models:  # each recalls the same batch
+            if args.echo > 1:
+                model.memory = echo.Memory([args.seed, self.epoch, self.step])
         signal.signal(signal.SIGTERM, self.on_signal)
         signal.signal(signal.SIGINT, self.on_signal)
 
@@ -432,6 +453,7 @@ class Trainer:
         self.average.updates = saved['updates']
         self.optimiser.load_state_dict(saved['optimiser'])
         self.epoch, self.step = saved['epoch'], saved['step']
+        self.step -= self.step % self.args.echo  # no lesson is remembered
         self.history, self.best = saved['history'], saved['best']
         torch_state, python_state, numpy_state = saved['random']
         torch.set_rng_state(torch_state)
@@ -532,23 +554,34 @@ class Trainer:
         for model in models:
             model.train()
 
-    def train_step(self, batch):
+    def gradient(self, batch):
+        """Of what the loader gives, or None: what is remembered."""
+        if batch is None:
+            lessons = [model.memory.recall(model.strides)
+                       for model in self.replicas.models]
+            return self.replicas.gradient_of(
+                [(lesson, lesson.objects) for lesson in lessons])
         images, objects, *larger = batch
         if not self.views:
             images = torch.from_numpy(images)
         if larger:
             images = replicas.Pair(images, torch.from_numpy(*larger))
+        if self.teacher:
+            self.teacher.turn = (self.epoch * self.steps +
+                                 self.step) // self.args.echo
+        return self.replicas.gradient(
+            images.to(self.device),
+            torch.from_numpy(objects).to(self.device))
+
+    def train_step(self, batch):
+        """batch: as for gradient()"""
         total = len(self.plan)
         progress = (self.epoch + self.step / self.steps) / total
         factor = learning_rate(progress, self.args.warmup / total,
                                self.args.final_lr)
         for group in self.optimiser.param_groups:
             group['lr'] = self.args.lr * group['factor'] * factor
-        if self.teacher:
-            self.teacher.turn = self.epoch * self.steps + self.step
-        values = self.replicas.gradient(
-            images.to(self.device),
-            torch.from_numpy(objects).to(self.device))
+        values = self.gradient(batch)
         norm = torch.nn.utils.clip_grad_norm_(
             [p for p in self.model.parameters() if p.requires_grad],
             self.args.clip)
@@ -566,7 +599,7 @@ class Trainer:
                                batch, seed) if self.views else
                   augment.Loader(self.photos, self.plan, begin, batch, seed,
                                  self.args.loaders, self.teacher_size,
-                                 self.args.mixup))
+                                 self.args.mixup, self.args.echo))
         done, saved = 0, time.time()
         bar = self.progress(range(len(self.plan) * self.steps),
                             initial=self.epoch * self.steps + self.step)
@@ -576,7 +609,8 @@ class Trainer:
             began, first = time.time(), self.step
             sums, count = np.zeros(4), 0
             while self.step < self.steps:
-                values = self.train_step(loader.get())
+                fresh = self.step % self.args.echo == 0
+                values = self.train_step(loader.get() if fresh else None)
                 self.step += 1
                 done += 1
                 bar.update(1)
