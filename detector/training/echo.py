@@ -4,6 +4,7 @@ Choi et al. 2019, arXiv 1907.05550).
 
 Teachers at 256x224 take four tenths of a step of voc_m4.
 """
+import collections
 import dataclasses
 
 import numpy as np
@@ -42,17 +43,11 @@ class Memory:
 
     def __init__(self, seed, kept=KEPT):
         self.rng = np.random.default_rng(seed)
-        self.kept = kept
-        self.lessons = []
-        self.oldest = 0
+        self.lessons = collections.deque(maxlen=kept)
 
     def keep(self, lesson):
         lesson.pyramid = [x.half() for x in lesson.pyramid]
-        if len(self.lessons) < self.kept:
-            self.lessons.append(lesson)
-        else:
-            self.lessons[self.oldest] = lesson
-            self.oldest = (self.oldest + 1) % self.kept
+        self.lessons.append(lesson)
 
     def recall(self, strides):
         """-> one of them, mirrored against how it was last seen."""

@@ -101,7 +101,7 @@ def parse_arguments(argv=None):
     add('--mimic', type=float, default=0.0, help="weight of the teacher's "
         'features (mimic.py)')
     add('--echo', type=int, default=1, help='learn from batches and what the '
-        'teacher says of them this often each (echo.py)')
+        'teacher says of them this often each, on average (echo.py)')
     add('--priority', type=int, default=0, help='nice value, also of the '
         'scheduler group (autogroup), where only that one counts')
     add('--match-steps', default='800,600',
