@@ -100,31 +100,9 @@ int32_t GraphBuilder::Depthwise(const std::string& name, int32_t input,
 }
 
 int32_t GraphBuilder::Linear(const std::string& name, int32_t input,
-                             int32_t width, float factor) {
-  const int32_t output = AppendConvolution(OpKind::kConv2d, name, input, 1, 1,
-                                           width, false, Activation::kLinear);
-  GraphOp& op = graph_->ops.back();
-  for (float& weight : op.weights) weight *= factor;
-  for (float& bias : op.bias) bias *= factor;
-  return output;
-}
-
-int32_t GraphBuilder::GlobalMean(const std::string& name, int32_t input) {
-  const Shape in = shape(input);
-  if (std::max(in.h, in.w) > static_cast<int32_t>(format::kMaxPoolKernel)) {
-    throw CompileError(name + ": a mean of more than " +
-                       std::to_string(format::kMaxPoolKernel) +
-                       " rows or columns");
-  }
-  GraphOp op;
-  op.kind = OpKind::kPool;
-  op.variant = static_cast<uint8_t>(format::PoolMode::kMean);
-  op.input = input;
-  op.kernel_h = in.h;
-  op.kernel_w = in.w;
-  op.output = graph_->AddTensor(name, {1, 1, in.c});
-  graph_->ops.push_back(op);
-  return op.output;
+                             int32_t width) {
+  return AppendConvolution(OpKind::kConv2d, name, input, 1, 1, width, false,
+                           Activation::kLinear);
 }
 
 int32_t GraphBuilder::Add(const std::string& name, int32_t input,
@@ -142,12 +120,12 @@ int32_t GraphBuilder::Add(const std::string& name, int32_t input,
 }
 
 int32_t GraphBuilder::ResizeNearest(const std::string& name, int32_t input,
-                                    int32_t factor_y, int32_t factor_x) {
+                                    int32_t factor) {
   const Shape in = shape(input);
   GraphOp op;
   op.kind = OpKind::kResizeNearest;
   op.input = input;
-  op.output = graph_->AddTensor(name, {in.h * factor_y, in.w * factor_x, in.c});
+  op.output = graph_->AddTensor(name, {in.h * factor, in.w * factor, in.c});
   graph_->ops.push_back(op);
   return op.output;
 }

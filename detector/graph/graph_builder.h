@@ -26,15 +26,10 @@ class GraphBuilder {
   // The same, one filter per channel.
   int32_t Depthwise(const std::string& name, int32_t input, int32_t kernel,
                     int32_t stride, Activation activation);
-  // `factor` times a 1x1 convolution with bias, neither batch norm nor
-  // activation.
-  int32_t Linear(const std::string& name, int32_t input, int32_t width,
-                 float factor = 1.0f);
-  // The mean of all pixels, [1, 1, C].
-  int32_t GlobalMean(const std::string& name, int32_t input);
+  // 1x1 convolution with bias, neither batch norm nor activation.
+  int32_t Linear(const std::string& name, int32_t input, int32_t width);
   int32_t Add(const std::string& name, int32_t input, int32_t input2);
-  int32_t ResizeNearest(const std::string& name, int32_t input,
-                        int32_t factor_y, int32_t factor_x);
+  int32_t ResizeNearest(const std::string& name, int32_t input, int32_t factor);
 
   const Shape& shape(int32_t tensor) const { return graph_->shape(tensor); }
 

@@ -93,9 +93,6 @@ NetworkDescription ReadNetworkDescription(const std::string& path) {
     network.head.separate =
         head.Integers("separate", strides.size(), 0, network.head.tower_depth);
   }
-  if (head.Has("context")) {
-    network.head.context = head.Number("context", 0.0f, 1.0f);
-  }
   if (network.head.strides.size() > format::kMaxLevels) {
     head.Fail("strides", "at most " + std::to_string(format::kMaxLevels));
   }
@@ -133,7 +130,6 @@ std::string NetworkDescriptionText(const NetworkDescription& network) {
                        {"nms_iou", network.head.nms_iou}};
   if (!network.head.outputs.empty()) head["outputs"] = network.head.outputs;
   if (!network.head.separate.empty()) head["separate"] = network.head.separate;
-  if (network.head.context > 0.0f) head["context"] = network.head.context;
   const ordered_json document = {{"format", "ocellus-network"},
                                  {"version", 1},
                                  {"name", network.name},

@@ -32,9 +32,7 @@ struct StemDescription {
 // those have another width). A level of `outputs` ends in `tower_depth`
 // depthwise-separable convolutions and two 1x1 convolutions, for the classes
 // and the boxes; the last `separate` of the depthwise-separable ones are there
-// twice, once for each. With a `context`, each cell's class logits have that
-// share of the whole image's added, which a 1x1 convolution makes of the mean
-// of the coarsest level's feature.
+// twice, once for each.
 struct HeadDescription {
   std::vector<int32_t> strides;  // finest first, each twice the one before
   std::vector<int32_t> widths;   // channels of each level, in that order
@@ -44,7 +42,6 @@ struct HeadDescription {
   float nms_iou = 0.5f;
   std::vector<int32_t> outputs = {};  // the first stride and others, or {}: all
   std::vector<int32_t> separate = {};  // of each level, or {}: none
-  float context = 0.0f;
 };
 
 // A network as people write it, and as the trainer reads it too: the JSON

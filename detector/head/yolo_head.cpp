@@ -37,23 +37,6 @@ void BuildYoloHead(const NetworkDescription& network,
     return x;
   };
 
-  const auto class_count = static_cast<int32_t>(network.classes.size());
-  int32_t context = kNone;
-  const auto coarsest = backbone.find(head.strides.back());
-  if (head.context > 0.0f && coarsest != backbone.end()) {
-    context = builder->Linear(
-        "head.context",
-        builder->GlobalMean("head.context.mean", coarsest->second), class_count,
-        head.context);
-  }
-  const auto with_context = [&](const std::string& index, int32_t logits) {
-    if (context == kNone) return logits;
-    const Shape cells = graph->shape(logits);
-    const int32_t everywhere = builder->ResizeNearest(
-        "head.context.resize." + index, context, cells.h, cells.w);
-    return builder->Add("head.context.add." + index, logits, everywhere);
-  };
-
   int32_t coarser = kNone;
   for (int32_t level = level_count - 1; level >= 0; --level) {
     const std::string index = std::to_string(level);
@@ -72,7 +55,7 @@ void BuildYoloHead(const NetworkDescription& network,
         coarser = builder->Linear("head.reduce." + index, coarser, width);
       }
       const int32_t enlarged =
-          builder->ResizeNearest("head.resize." + index, coarser, 2, 2);
+          builder->ResizeNearest("head.resize." + index, coarser, 2);
       x = builder->Add("head.add." + index, x, enlarged);
       x = separable("head.fuse." + index, x);
     }
@@ -83,11 +66,12 @@ void BuildYoloHead(const NetworkDescription& network,
     x = tower("head.tower." + index, x, 0, shared);
     const int32_t boxes = tower("head.box_tower." + index, x, 0, separate);
     x = tower("head.tower." + index, x, shared, separate);
-    const int32_t logits = builder->Linear("head.cls." + index, x, class_count);
     graph->levels.insert(
         graph->levels.begin(),
         {
-            .class_tensor = with_context(index, logits),
+            .class_tensor =
+                builder->Linear("head.cls." + index, x,
+                                static_cast<int32_t>(network.classes.size())),
             .box_tensor = builder->Linear("head.box." + index, boxes, 4),
             .stride = stride,
         });

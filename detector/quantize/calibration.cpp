@@ -230,22 +230,11 @@ Calibration Calibrate(const Graph& graph,
   // All that matters of a class logit is above scores that nobody keeps; and
   // where the few high ones were cut off, the best detections would tie.
   std::vector<bool> is_score(tensor_count, false);
-  const auto score_from = [&](int32_t tensor, float least) {
-    extremes[tensor].min = std::max(extremes[tensor].min, least);
-    is_score[tensor] = true;
-  };
   for (const GraphLevel& level : graph.levels) {
     if (graph.head.encoding != format::BoxEncoding::kLtrbExp) break;
-    score_from(level.class_tensor, kLeastLogit);
-    for (const GraphOp& op : graph.ops) {
-      if (op.output != level.class_tensor || op.kind != format::OpKind::kAdd) {
-        continue;
-      }
-      // A sum of logits: each matters as far as the other can lift it.
-      const float lift = extremes[op.input2].max;
-      score_from(op.input2, kLeastLogit - extremes[op.input].max);
-      score_from(op.input, kLeastLogit - lift);
-    }
+    Range& range = extremes[level.class_tensor];
+    range.min = std::max(range.min, kLeastLogit);
+    is_score[level.class_tensor] = true;
   }
 
   Calibration calibration;

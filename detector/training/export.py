@@ -100,9 +100,6 @@ def import_head(network, path):
     target = {name: value for name, value in network.head.state_dict().items()
               if not name.endswith('num_batches_tracked')}
     for name, value in target.items():
-        if name.startswith('context.'):
-            count += copy_leading(value, source.get(name), same_outputs=True)
-            continue
         part, level, rest = name.split('.', 2)
         stride = network.pyramid[int(level)]
         if stride in other.pyramid:

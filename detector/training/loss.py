@@ -154,15 +154,3 @@ def distillation_loss(logits, boxes, teacher_logits, teacher_boxes):
     apart = 1 - BOX_OVERLAP(boxes[seen], teacher_boxes[seen].float())
     box = (apart * sure[seen]).sum() / total
     return CLASS_WEIGHT * cls + BOX_WEIGHT * box
-
-
-def image_loss(logits, objects):
-    """Which classes an image has, wherever they are. -> loss, the sum of classes
-    and mean of images.
-
-    logits [B, C] of images; objects [T, 6] as above.
-    """
-    target = torch.zeros_like(logits)
-    target[objects[:, 0].long(), objects[:, 1].long()] = 1
-    return F.binary_cross_entropy_with_logits(
-        logits, target, reduction='sum') / len(logits)

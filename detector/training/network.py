@@ -140,19 +140,11 @@ class Linear(nn.Conv2d):
 class Head(nn.Module):
     """A pyramid of features; `channels`, `widths`, `separate` (how many last
     layers of a tower boxes have for themselves) and `gives` (whether it has
-    outputs) are of each level. `context`: how much of the whole image's class
-    logits, which the mean of the coarsest feature gives, each cell's have in
-    them."""
+    outputs) are of each level."""
 
     def __init__(self, channels, widths, kernel, tower_depth, classes,
-                 separate, gives, context=0.0):
+                 separate, gives):
         super().__init__()
-        self.share, self.image_logits = context, None
-        if context:
-            self.mean = fake_quantise.Rounding()
-            self.context = Linear(channels[-1], classes)
-            self.sum_context = nn.ModuleList(
-                fake_quantise.Rounding() for given in gives if given)
         self.lateral = nn.ModuleList(
             ConvBn(c, width, act=False) for c, width in zip(channels, widths))
         self.reduce = nn.ModuleList(
@@ -171,9 +163,6 @@ class Head(nn.Module):
         self.cls, self.box = (nn.ModuleList(
             Linear(width, count) if given else nn.Identity()
             for width, given in zip(widths, gives)) for count in (classes, 4))
-        if context:
-            nn.init.zeros_(self.context.weight)
-            nn.init.zeros_(self.context.bias)
         for layer in self.reduce:
             if isinstance(layer, Linear):  # passes the first channels on
                 nn.init.dirac_(layer.weight)
@@ -198,17 +187,8 @@ class Head(nn.Module):
                 self.sum[level](levels[level] + up))
         if pyramid is not None:
             pyramid.extend(levels)
-        outputs = [self.predict(level, x) for level, x in enumerate(levels)
-                   if self.gives[level]]
-        return self.with_context(features[-1], outputs) if self.share else (
-            outputs)
-
-    def with_context(self, feature, outputs):
-        """Leaves the image's logits [B, C] in image_logits."""
-        image = self.context(self.mean(feature.mean((2, 3), keepdim=True)))
-        self.image_logits = image.flatten(1)
-        return [(rounding(cls + self.share * image), box)
-                for rounding, (cls, box) in zip(self.sum_context, outputs)]
+        return [self.predict(level, x) for level, x in enumerate(levels)
+                if self.gives[level]]
 
     def predict(self, level, x):
         tower, apart = self.tower[level], self.box_tower[level]
@@ -260,14 +240,9 @@ class Detector(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, mode='fan_out')
-        context = head.get('context', 0.0)
-        if type(context) not in (int, float) or not 0 <= context <= 1:
-            raise InputError(f"{description['name']}: head.context: expected "
-                             f'a number from 0 to 1, found {context}')
         self.head = Head(tapped, widths, head['kernel'], head['tower_depth'],
                          len(self.classes), separate,
-                         [s in self.strides for s in self.pyramid],
-                         context)
+                         [s in self.strides for s in self.pyramid])
         self.frozen = 0
         self.memory = None  # an echo.Memory, while it learns
 

@@ -347,59 +347,6 @@ def check_separate(model, images, folder):
     return fine and refused == 5
 
 
-def check_context(model, images, folder):
-    """-> whether a head starts as the one without the image's logits, has them
-    in each cell's and learns them from what the image shows."""
-    path = folder / 'local.safetensors'
-    export.export_network(model, path)
-    description = copy.deepcopy(DESCRIPTION)
-    description['head']['context'] = 0.5
-    other, again = (networks.Detector(description).to(
-        memory_format=torch.channels_last) for _ in range(2))
-    export.import_matching(other, path)
-    x = networks.normalise(images, description)
-    with torch.no_grad():
-        before, same = model.eval()(x), other.eval()(x)
-        other.head.context.weight.normal_()
-        other.head.context.bias.normal_()
-        after = other(x)
-        said = other.head.image_logits
-        mean = other.run_blocks(other.stem(x), 0, len(other.blocks), {}).mean(
-            (2, 3))
-    weight = other.head.context.weight.flatten(1)
-    fine = torch.allclose(said, mean @ weight.t() + other.head.context.bias,
-                          atol=1e-2)
-    for a, b, c in zip(before, same, after):
-        fine &= all(torch.allclose(*pair, atol=1e-3) for pair in (
-            (a[0], b[0]), (a[1], c[1]), (b[0] + 0.5 * said[..., None, None],
-                                         c[0])))
-    export.export_network(other, path)
-    export.import_head(again, path)
-    fine &= torch.equal(again.head.context.weight, other.head.context.weight)
-    # The first image shows class 1 twice, the last one class 0.
-    last = len(images) - 1
-    objects = torch.tensor([[0, 1, 2, 2, 9, 9], [0, 1, 8, 8, 30, 30],
-                            [last, 0, 2, 2, 20, 20]], dtype=torch.float)
-    target = torch.zeros_like(said)
-    target[0, 1] = target[last, 0] = 1
-    cost = losses.image_loss(said, objects)
-    fine &= torch.allclose(cost, (said.exp().log1p() - said * target).sum() /
-                           len(images), rtol=1e-3)
-    with torch.no_grad():
-        alone = losses.detection_loss(*networks.flatten(after, other.strides),
-                                      objects)[0]
-        fine &= torch.allclose(train.objective(other, images, objects)[0],
-                               alone + cost, rtol=1e-3)
-    refused = 0
-    for wrong in (2, -0.1, 'much', None):
-        description['head']['context'] = wrong
-        try:
-            networks.Detector(description)
-        except networks.InputError as error:
-            refused += 'head.context' in str(error)
-    return fine and refused == 4
-
-
 def check_narrow(model, images):
     """-> whether a network without a block that adds nothing and without
     channels that are there twice gives what the large one gives."""
@@ -634,8 +581,6 @@ def main():
                                strides, width))
         check('a head with towers apart starts as the one it comes from',
               check_separate(other.eval(), images, pathlib.Path(folder)))
-        check("cells have the image's logits in theirs, which are learned",
-              check_context(other.eval(), images, pathlib.Path(folder)))
         check('a smaller network starts as the one it comes from',
               check_narrow(other.eval(), images))
         check('a mean of two networks has batch norm of its own',

@@ -249,9 +249,6 @@ def objective(model, images, objects, teacher=None, distil=1.0, alike=0.0):
     if answers:
         loss = loss + distil * losses.distillation_loss(logits, boxes,
                                                         *answers)
-    if model.head.share:
-        loss = loss + losses.image_loss(model.head.image_logits.float(),
-                                        objects)
     again = isinstance(images, echo.Lesson)
     if alike:
         loss = loss + alike * model.mimicry(

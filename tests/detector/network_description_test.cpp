@@ -13,7 +13,6 @@
 #include "detector/compile_error.h"
 #include "detector/graph/build_graph.h"
 #include "detector/graph/safetensors.h"
-#include "detector/quantize/float_executor.h"
 
 namespace ocellus {
 namespace {
@@ -81,7 +80,6 @@ TEST(NetworkDescription, ReadsEveryMember) {
   EXPECT_FLOAT_EQ(network.head.nms_iou, 0.6f);
   EXPECT_THAT(network.head.outputs, testing::IsEmpty());
   EXPECT_THAT(network.head.separate, testing::IsEmpty());
-  EXPECT_EQ(network.head.context, 0.0f);
 }
 
 TEST(NetworkDescription, NamesTheFirstBadValue) {
@@ -116,9 +114,6 @@ TEST(NetworkDescription, NamesTheFirstBadValue) {
             "head.separate: expected 2 numbers, found 1");
   EXPECT_EQ(with("/head/separate", {0, 2}),
             "head.separate: expected an integer from 0 to 1, found 2");
-  EXPECT_EQ(with("/head/context", 2),
-            "head.context: expected a number from 0.000000 to 1.000000, found "
-            "2");
   EXPECT_EQ(with("/head", 5), "head: expected an object");
   json missing = Description();
   missing["backbone"]["stem"].erase("stride");
@@ -200,49 +195,6 @@ TEST(BuildGraph, SeparatesTowersAndLeavesOutputsOut) {
   EXPECT_EQ(input_of.count("head.cls.1"), 0u);
   ASSERT_EQ(graph.levels.size(), 1u);
   EXPECT_EQ(graph.levels[0].stride, 4);
-}
-
-TEST(BuildGraph, AddsAShareOfTheImagesLogitsToThoseOfCells) {
-  json description = Description();
-  description["head"]["context"] = 0.5;
-  const TemporaryFile file(description.dump());
-  const NetworkDescription network = ReadNetworkDescription(file.path());
-  EXPECT_EQ(json::parse(NetworkDescriptionText(network))["head"]["context"],
-            0.5);
-  Graph graph = BuildGraph(network, RandomWeights(1));
-  FloatExecutor executor(graph);
-  const Shape input = graph.shape(graph.input);
-  std::vector<float> pixels;
-  for (int64_t i = 0; i < input.elements(); ++i) {
-    pixels.push_back(static_cast<float>(i % 11) / 5.0f - 1.0f);
-  }
-  executor.Run(pixels);
-  std::map<std::string, std::span<const float>> values;
-  for (std::size_t t = 0; t < graph.tensors.size(); ++t) {
-    values[graph.tensors[t].name] = executor.tensor(static_cast<int32_t>(t));
-  }
-  const auto weights =
-      RandomWeights(1).Get("head.context.weight", {2, 16, 1, 1});
-  const auto bias = RandomWeights(1).Get("head.context.bias", {2});
-  const std::span<const float> feature = values.at("blocks.4.add");
-  for (std::size_t c = 0; c < 2; ++c) {
-    double logit = bias[c];
-    for (std::size_t i = 0; i < feature.size(); ++i) {
-      logit += double{feature[i]} * weights[c * 16 + i % 16] /
-               (static_cast<double>(feature.size()) / 16.0);
-    }
-    EXPECT_NEAR(values.at("head.context")[c], 0.5 * logit, 1e-3);
-  }
-  for (const char* level : {"0", "1"}) {
-    const auto cells = values.at(std::string("head.cls.") + level);
-    const auto sums = values.at(std::string("head.context.add.") + level);
-    for (std::size_t i = 0; i < sums.size(); ++i) {
-      EXPECT_NEAR(sums[i], cells[i] + values.at("head.context")[i % 2], 1e-5);
-    }
-    EXPECT_EQ(
-        sums.data(),
-        executor.tensor(graph.levels[level[0] - '0'].class_tensor).data());
-  }
 }
 
 TEST(BuildGraph, NamesAStrideWithoutBlocks) {

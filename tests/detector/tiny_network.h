@@ -28,13 +28,6 @@ inline NetworkDescription TinyNetwork(Shape input = {32, 48, 3}) {
   return network;
 }
 
-// The same, with the whole image's logits in those of each cell.
-inline NetworkDescription TinyNetworkWithContext(Shape input = {32, 48, 3}) {
-  NetworkDescription network = TinyNetwork(input);
-  network.head.context = 0.5f;
-  return network;
-}
-
 // `count` images of random pixels, [H, W, 3] each.
 inline std::vector<std::vector<uint8_t>> RandomImages(Shape shape, int count,
                                                       uint32_t seed) {
