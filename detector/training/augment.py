@@ -99,11 +99,8 @@ def colour(image, rng):
     return cv2.cvtColor(cv2.merge(planes), cv2.COLOR_HSV2RGB)
 
 
-def sample(photos, index, size, mosaic, rng, paste=None):
-    """size (w, h) -> RGB uint8 [h, w, 3], objects [N, 5].
-
-    paste: what lays more objects on it: (image, objects, rng) -> objects.
-    """
+def sample(photos, index, size, mosaic, rng):
+    """size (w, h) -> RGB uint8 [h, w, 3], objects [N, 5]."""
     w, h = size
     canvas = np.full((h, w, 3), GREY, np.uint8)
     if rng.random() < mosaic:
@@ -119,31 +116,29 @@ def sample(photos, index, size, mosaic, rng, paste=None):
                      rng)
                for region, i in zip(regions, chosen)]
     objects = np.concatenate(objects).astype(np.float32)
-    if paste:
-        objects = paste(canvas, objects, rng)
     if rng.random() < 0.5:
         canvas = np.ascontiguousarray(canvas[:, ::-1])
         objects[:, [1, 3]] = w - objects[:, [3, 1]]
     return colour(canvas, rng), objects
 
 
-def mixed(photos, index, size, mosaic, rng, paste=None):
+def mixed(photos, index, size, mosaic, rng):
     """Two samples as one, of which each shines through, with the objects of
     both (Zhang et al. 2019, arXiv 1902.04103)."""
     (one, found), (two, more) = (
-        sample(photos, i, size, mosaic, rng, paste)
+        sample(photos, i, size, mosaic, rng)
         for i in (index, rng.integers(len(photos))))
     share = rng.uniform(*SHARE)
     return (cv2.addWeighted(one, share, two, 1 - share, 0),
             np.concatenate([found, more]))
 
 
-def make_batch(photos, order, size, mosaic, rng, mixup=0.0, paste=None):
+def make_batch(photos, order, size, mosaic, rng, mixup=0.0):
     """-> images uint8 [B, H, W, 3], objects [T, 6] (image, label, box)."""
     images, objects = [], []
     for row, index in enumerate(order):
         draw = mixed if mixup and rng.random() < mixup else sample
-        image, found = draw(photos, index, size, mosaic, rng, paste)
+        image, found = draw(photos, index, size, mosaic, rng)
         images.append(image)
         objects.append(np.concatenate(
             [np.full((len(found), 1), row, np.float32), found], 1))
@@ -160,7 +155,7 @@ def shrink(images, objects, size):
 
 
 def batches(photos, plan, start, batch, seed, drawn=None, mixup=0.0, echo=1,
-            paste=None, worker=0, workers=1):
+            worker=0, workers=1):
     """Yields a worker's batches from start = (epoch, step) on.
 
     plan: per epoch ((w, h), mosaic probability). Every batch has a random
@@ -169,7 +164,6 @@ def batches(photos, plan, start, batch, seed, drawn=None, mixup=0.0, echo=1,
     drawn: size (w, h) of the samples, which are shrunk to the plan's then, and
     come as they were after the images and objects.
     mixup: probability of a mixed sample, in the epochs that have mosaics.
-    paste: as of sample(), in those epochs too.
     echo: a batch is made for every so many steps only, of which `start` is one.
     """
     steps = len(photos) // batch
@@ -183,8 +177,7 @@ def batches(photos, plan, start, batch, seed, drawn=None, mixup=0.0, echo=1,
             rng = np.random.default_rng([seed, epoch, step + 1])
             chosen = order[step * batch:(step + 1) * batch]
             images, objects = make_batch(photos, chosen, drawn or size,
-                                         mosaic, rng,
-                                         *(mixup, paste) if mosaic else ())
+                                         mosaic, rng, mixup if mosaic else 0)
             yield (images, objects) if drawn is None else (
                 *shrink(images, objects, size), images)
 
@@ -209,7 +202,7 @@ class Loader:
     """Makes batches in other processes, some steps ahead."""
 
     def __init__(self, photos, plan, start, batch, seed, workers=1,
-                 drawn=None, mixup=0.0, echo=1, paste=None):
+                 drawn=None, mixup=0.0, echo=1):
         context = multiprocessing.get_context('fork')
         each = -(-(len(photos) // batch) // echo)
         self.next = start[0] * each + start[1] // echo
@@ -217,7 +210,7 @@ class Loader:
         self.processes = [
             context.Process(target=_work, daemon=True, args=(
                 queue, photos, plan, start, batch, seed, drawn, mixup, echo,
-                paste, i, workers))
+                i, workers))
             for i, queue in enumerate(self.queues)]
         for process in self.processes:
             process.start()

@@ -19,7 +19,6 @@ import torch.nn.functional as F
 
 import augment
 import average
-import cutouts
 import echo
 import evaluate
 import export
@@ -115,50 +114,6 @@ def check_samples(photos):
     return fine and augment.SHARE[0] < share < augment.SHARE[1] and (
         np.abs(share * (one - two) + two - image) < 1).all() and (
             np.array_equal(found, np.concatenate([p[1] for p in parts])))
-
-
-def check_cutouts(folder):
-    """-> whether a disc is cut out of its photo and, read back from a file,
-    pasted with a box around it, in place of what it hides."""
-    width, height, radius, centre = 160, 120, 30, (70, 60)
-    image = np.random.default_rng(1).integers(
-        70, 150, (height, width, 3)).astype(np.uint8)
-    cv2.circle(image, centre, radius, COLOURS[0], -1)
-    box = np.array([*centre, *centre]) + np.array([-1, -1, 1, 1]) * radius
-    jpeg = cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, 95])[1]
-    photo = voc.Photo('disc', jpeg.ravel(), width, width, height,
-                      (box + 1).astype(np.float32)[None], np.array([2]),
-                      np.zeros(1, bool))
-    (index, mask), = cutouts.cut_photo(photo)
-    y, x = np.mgrid[:mask.shape[0], :mask.shape[1]] - radius + 0.5
-    disc = x ** 2 + y ** 2 <= radius ** 2
-    alike = (mask & disc).sum() / (mask | disc).sum()
-    path = pathlib.Path(folder) / 'cutouts.npz'
-    cutouts.save(path, [(photo.name, index, mask)])
-    kept = cutouts.Cutouts(path, [photo])
-    fine = alike > 0.9 and (kept.draw(np.random.default_rng(1))[2] ==
-                            mask).all()
-    before = np.array([[0, 0, 0, SIZE, SIZE], [1, 0, 0, 2, 2]], np.float32)
-    for seed in range(8):
-        canvas = np.full((SIZE, SIZE, 3), 114, np.uint8)
-        rng = np.random.default_rng(seed)
-        after = cutouts.paste(canvas, before, rng, kept)
-        changed = np.abs(canvas.astype(int) - 114).max(-1) > 40
-        edges = [np.flatnonzero(changed.any(axis)) for axis in (0, 1)]
-        seen = [edges[0][0], edges[1][0], edges[0][-1] + 1, edges[1][-1] + 1]
-        around = [*after[2:, 1:3].min(0), *after[2:, 3:].max(0)]
-        fine &= (after[:2] == before).all() and (after[2:, 0] == 2).all() and (
-            1 <= len(after) - 2 <= cutouts.MOST) and (
-                np.abs(np.subtract(seen, around)) <= 2).all()
-    share = np.ones((10, 10), np.float32)
-    behind = cutouts.hidden(np.array([[0, 5, 5, 15, 15], [0, 30, 0, 40, 9]]),
-                            share, 10, 10)
-    path.write_bytes(path.read_bytes()[:-8])
-    try:
-        cutouts.Cutouts(path, [photo])
-    except networks.InputError as error:
-        return fine and behind.tolist() == [0.25, 0] and str(path) in str(error)
-    return False
 
 
 def check_views(model, photos):
@@ -562,8 +517,6 @@ def main():
     rng = np.random.default_rng(3)
     photos = [draw(i, rng) for i in range(8)]
     check('augmented boxes lie inside their images', check_samples(photos))
-    with tempfile.TemporaryDirectory() as folder:
-        check('a disc is cut out and pasted', check_cutouts(folder))
 
     model = networks.Detector(DESCRIPTION).to(
         memory_format=torch.channels_last)

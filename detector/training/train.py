@@ -36,7 +36,6 @@ import torch
 import tqdm
 
 import augment
-import cutouts
 import echo
 import evaluate
 import export
@@ -82,9 +81,6 @@ def parse_arguments(argv=None):
     add('--mosaic', type=float, default=0.5, help='probability')
     add('--mixup', type=float, default=0.0,
         help='probability of a sample made of two, where there is mosaic')
-    add('--cutouts', metavar='NPZ', help='what cutouts.py wrote')
-    add('--paste', type=float, default=0.0, help='probability that some of '
-        'them lie on a sample, where there is mosaic')
     add('--plain', type=float, default=0.25,
         help='last part of the epochs without mosaic')
     add('--quantise', type=int, default=0, help='round as int8 does in this '
@@ -392,7 +388,6 @@ class Trainer:
         self.teacher_size = self.read_teacher_size()
         if args.views:
             self.check_views()
-        self.paste = self.read_cutouts() if args.paste else None
         if args.echo < 1 or args.echo > 1 and (not self.teacher or args.views):
             sys.exit(f'--echo {args.echo}: expected 1, or more with a --teacher '
                      'and no --views')
@@ -503,15 +498,6 @@ class Trainer:
                      f'{pyramid[-1]}, as in 256x224, and a --teacher')
         return size
 
-    def read_cutouts(self):
-        args = self.args
-        if not args.cutouts:
-            sys.exit(f'--paste {args.paste}: expected --cutouts, what '
-                     'cutouts.py wrote')
-        return functools.partial(
-            cutouts.paste, cutouts=cutouts.Cutouts(args.cutouts, self.photos),
-            probability=args.paste)
-
     def make_mimicry(self):
         args = self.args
         if not self.teacher or args.views or args.quantise:
@@ -525,11 +511,10 @@ class Trainer:
         first_tap = model.taps[model.pyramid[0]]
         if (not 0 < args.freeze <= first_tap + 1 or args.freeze_from or
                 args.quantise or args.teachers_at_once or
-                args.teacher_size or args.mixup or args.paste or
+                args.teacher_size or args.mixup or
                 len({size for size, _ in self.plan}) > 1):
             sys.exit('--views expects one size, no --quantise, no '
-                     '--teachers-at-once, no --teacher-size, no --mixup, no '
-                     '--paste, and '
+                     '--teachers-at-once, no --teacher-size, no --mixup, and '
                      f'--freeze of 1 to {first_tap + 1} blocks from the start')
 
     def make_views(self):
@@ -614,8 +599,7 @@ class Trainer:
                                batch, seed) if self.views else
                   augment.Loader(self.photos, self.plan, begin, batch, seed,
                                  self.args.loaders, self.teacher_size,
-                                 self.args.mixup, self.args.echo,
-                                 self.paste))
+                                 self.args.mixup, self.args.echo))
         done, saved = 0, time.time()
         bar = self.progress(range(len(self.plan) * self.steps),
                             initial=self.epoch * self.steps + self.step)
