@@ -116,6 +116,31 @@ def check_samples(photos):
             np.array_equal(found, np.concatenate([p[1] for p in parts])))
 
 
+def check_even_steps(model):
+    """-> whether --even slows the backbone's convolutions of small weights, and
+    a resumption, whose weights are larger, has the same groups."""
+    args = train.parse_arguments(['--even', '0.1', '--backbone-lr', '0.5'])
+    small, large = copy.deepcopy(model), copy.deepcopy(model)
+    for network, rms in (small, 0.02), (large, 0.4):
+        for name, p in network.named_parameters():
+            if p.ndim == 4:
+                p.data.fill_(rms)
+    optimisers = [train.make_optimiser(m, args) for m in (small, large)]
+    names = {id(p): name for name, p in small.named_parameters()}
+    factors = {names[id(p)]: group['factor']
+               for group in optimisers[0].param_groups
+               for p in group['params']}
+    fine = all(abs(factor - (1 if name.startswith('head.') else 0.1 if
+                             name.endswith('conv.weight') else 0.5)) < 1e-6
+               for name, factor in factors.items())
+    fine &= len(factors) == len(names) and all(
+        group['factor'] in (0.5, 1) for group in optimisers[1].param_groups)
+    saved = optimisers[0].state_dict()
+    optimisers[1].load_state_dict(saved)
+    return fine and optimisers[1].state_dict()['param_groups'] == (
+        saved['param_groups'])
+
+
 def check_views(model, photos):
     """-> whether kept samples give what the images behind them gave, in the
     same order after a resumption; the teacher is the network itself."""
@@ -561,6 +586,8 @@ def main():
                for a, b in zip(results, again))
     check('an exported file detects the same', same)
 
+    check('small weights learn slower with --even, and go on so when resumed',
+          check_even_steps(other))
     check('views kept behind a frozen prefix give what images gave',
           check_views(other.eval(), photos))
     check('a teacher of two networks is their mean, one of them mirrored',

@@ -75,6 +75,9 @@ def parse_arguments(argv=None):
     add('--batch', type=int, default=32)
     add('--lr', type=float, default=HEAD_LR, help="the head's")
     add('--backbone-lr', type=float, default=0.04, help='factor')
+    add('--even', type=float, default=0.0, metavar='RMS',
+        help='convolutions of the backbone whose weights have a smaller root '
+        'mean square learn as much slower')
     add('--final-lr', type=float, default=0.01, help='factor')
     add('--weight-decay', type=float, default=0.05)
     add('--warmup', type=float, default=1.0, help='epochs')
@@ -151,13 +154,18 @@ def make_optimiser(model, args, head=False):
     """For a detector, or for a head alone."""
     groups = {}
     for name, p in model.named_parameters():
-        factor = (1.0 if head or name.startswith(('head.', 'mimicry.'))
-                  else args.backbone_lr)
+        backbone = not head and not name.startswith(('head.', 'mimicry.'))
+        factor = args.backbone_lr if backbone else 1.0
         decay = args.weight_decay if p.ndim > 1 else 0.0
-        groups.setdefault((factor, decay), []).append(p)
+        alone = None
+        if backbone and args.even and p.ndim == 4:
+            rms = p.detach().square().mean().sqrt().item()
+            factor *= min(rms / args.even, 1.0)
+            alone = name  # as a resumption, with other weights, groups it too
+        groups.setdefault((factor, decay, alone), []).append(p)
     return torch.optim.AdamW(
         [{'params': ps, 'factor': factor, 'weight_decay': decay}
-         for (factor, decay), ps in groups.items()], lr=args.lr,
+         for (factor, decay, _), ps in groups.items()], lr=args.lr,
         foreach=True)
 
 
@@ -391,6 +399,8 @@ class Trainer:
         if args.echo < 1 or args.echo > 1 and (not self.teacher or args.views):
             sys.exit(f'--echo {args.echo}: expected 1, or more with a --teacher '
                      'and no --views')
+        if not args.even >= 0:
+            sys.exit(f'--even {args.even:g}: expected a root mean square, or 0')
         self.epoch = self.step = 0
         self.history, self.best = [], -1.0
         self.stop = False
@@ -449,6 +459,10 @@ class Trainer:
         os.replace(temporary, path)
 
     def restore(self, saved):
+        before = saved['arguments'].get('even', 0.0)
+        if self.args.even != before:
+            sys.exit(f'--even {self.args.even:g}: expected {before:g}, with '
+                     f'which {self.folder} was begun')
         self.average.model.load_state_dict(saved['average'])
         self.average.updates = saved['updates']
         self.optimiser.load_state_dict(saved['optimiser'])
