@@ -2,6 +2,8 @@
 """Detections and Pascal VOC scoring of the float model, plainly written.
 
     evaluate.py MODEL.safetensors [--list VOC2007/val] [--detections FOLDER]
+
+With several models, of their mean as train.py --teacher asks for it.
 """
 import argparse
 import pathlib
@@ -13,6 +15,7 @@ import torch
 import augment
 import export
 import network as networks
+import teacher as teachers
 import voc
 
 MAX_DETECTIONS = 100
@@ -73,16 +76,22 @@ def suppress(boxes, scores, labels, limit):
 
 @torch.no_grad()
 def detect(model, photos, size, threshold=0.005, nms_iou=0.5, batch=16,
-           device='cpu', letterbox=False):
-    """-> per photo (labels [N], scores [N], boxes [N, 4] in XML pixels)."""
+           device='cpu', letterbox=False, teacher=None):
+    """-> per photo (labels [N], scores [N], boxes [N, 4] in XML pixels).
+
+    teacher: networks that answer in place of the model.
+    """
     model.eval()
     results = []
     for start in range(0, len(photos), batch):
         group = photos[start:start + batch]
-        images = np.stack([load_image(p, size, letterbox) for p in group])
-        x = networks.normalise(torch.from_numpy(images).to(device),
-                               model.description)
-        logits, boxes, _ = networks.flatten(model(x), model.strides)
+        images = torch.from_numpy(np.stack(
+            [load_image(p, size, letterbox) for p in group])).to(device)
+        if teacher:
+            logits, boxes = teacher.answer(images, model.strides)
+        else:
+            x = networks.normalise(images, model.description)
+            logits, boxes, _ = networks.flatten(model(x), model.strides)
         scores, boxes = logits.sigmoid().cpu().numpy(), boxes.cpu().numpy()
         for photo, s, b in zip(group, scores, boxes):
             cell, label = np.nonzero(s >= threshold)
@@ -172,7 +181,8 @@ def write_detections(folder, photos, results, classes, prefix):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument('model', help='model.safetensors')
+    parser.add_argument('model', nargs='+', help='model.safetensors; of more, '
+                        'every second one sees the image mirrored')
     parser.add_argument('--voc')
     parser.add_argument('--list', default='VOC2007/val')
     parser.add_argument('--limit', type=int)
@@ -185,18 +195,17 @@ def main():
                         help='write devkit text files here')
     parser.add_argument('--threads', type=int, default=2)
     args = parser.parse_args()
-    import json
     torch.set_num_threads(args.threads)
     cv2.setNumThreads(1)
-    _, metadata = export.load_safetensors(args.model)
-    model = networks.Detector(json.loads(metadata['network']))
-    export.import_network(model, args.model)
+    model = export.load_network(args.model[0])
+    several = teachers.Teacher.load(args.model, model, 'cpu') if (
+        len(args.model) > 1) else None
     spec = model.description['input']
     size = tuple(args.size or (spec['width'], spec['height']))
     photos = voc.read_list(voc.locate_voc(args.voc), args.list,
                            model.classes, args.limit)
     results = detect(model, photos, size, args.threshold, args.nms_iou,
-                     letterbox=args.letterbox)
+                     letterbox=args.letterbox, teacher=several)
     if args.detections:
         name = args.list.split('/')[-1]
         write_detections(args.detections, photos, results, model.classes,

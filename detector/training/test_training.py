@@ -585,6 +585,15 @@ def main():
     same = all(len(a[1]) == len(b[1]) and np.allclose(a[1], b[1], atol=1e-4)
                for a, b in zip(results, again))
     check('an exported file detects the same', same)
+    alone = evaluate.detect(model, photos, (SIZE, SIZE),
+                            teacher=teachers.Teacher([other.eval()]))
+    same = all(len(a[1]) == len(b[1]) and np.allclose(a[1], b[1], atol=1e-4)
+               for a, b in zip(again, alone))
+    both = evaluate.detect(model, photos, (SIZE, SIZE),
+                           teacher=teachers.Teacher([other, other]))
+    both_map = evaluate.score(photos, both, DESCRIPTION['classes'])['map_11']
+    check(f'one network that answers for a model detects as it does, {same}, '
+          f'with itself, mirrored, mAP {both_map:.3f}', same and both_map > 0.9)
 
     check('small weights learn slower with --even, and go on so when resumed',
           check_even_steps(other))
