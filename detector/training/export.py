@@ -140,12 +140,17 @@ def import_network(network, path):
     return metadata
 
 
-def load_network(path):
-    """A network of ours as its file describes it. Raises InputError."""
+def load_description(path):
+    """Of the network of ours in a file. Raises InputError."""
     _, metadata = load_safetensors(path)
     if 'network' not in metadata:
         raise networks.InputError(f'{path}: expected a network of ours')
-    network = networks.Detector(json.loads(metadata['network'])).to(
+    return json.loads(metadata['network'])
+
+
+def load_network(path):
+    """A network of ours as its file describes it. Raises InputError."""
+    network = networks.Detector(load_description(path)).to(
         memory_format=torch.channels_last)
     import_network(network, path)
     return network

@@ -25,6 +25,7 @@ CLASSES = ['ring', 'cross']
 DESCRIPTION = copy.deepcopy(test_training.DESCRIPTION)
 DESCRIPTION['head']['width'] = [24, 32]
 TRAIN, VAL = 64, 16
+NETWORK = '--network', 'network.json'
 SMALLEST_MAP = 0.6
 
 
@@ -89,8 +90,7 @@ def run(folder, *command):
 
 
 def training(name, voc, start, epochs, *options):
-    return (sys.executable, HERE / 'train.py', '--run', name,
-            '--network', 'network.json', '--voc', voc,
+    return (sys.executable, HERE / 'train.py', '--run', name, '--voc', voc,
             '--train', 'Shapes/train', '--val', 'Shapes/val',
             '--start', start, '--sizes', f'96:{epochs}', '--batch', 8,
             '--lr', 5e-3, '--ema', 0.95, '--mosaic', 0, '--backbone-lr', 1,
@@ -101,7 +101,7 @@ def check_refusals(folder):
     (folder / 'cut.safetensors').write_bytes(b'cut')
     for what, start, options in (
             ('cut.safetensors', 'cut.safetensors', ()),
-            ('--views expects', 'none', ('--views', 2))):
+            ('--views expects', 'none', (*NETWORK, '--views', 2))):
         done = attempt(folder, *training('refused', 'first', start, 1,
                                          *options))
         said = done.stderr.splitlines()
@@ -122,7 +122,7 @@ def main():
         write_voc(folder / 'first', DESCRIPTION['classes'], rng)
         write_voc(folder / 'second', CLASSES, rng)
         check_refusals(folder)
-        run(folder, *training('first', 'first', 'none', 8))
+        run(folder, *training('first', 'first', 'none', 8, *NETWORK))
         said = run(folder, *training(
             'second', 'second', 'training-runs/first/model.safetensors', 16,
             '--classes', ','.join(CLASSES)))

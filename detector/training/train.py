@@ -52,6 +52,7 @@ import voc
 HEAD_LR = 1.2e-2
 RANGE_BATCHES = 12  # of which values' ranges are learned
 HERE = pathlib.Path(__file__).resolve().parent
+WIDE = HERE.parent / 'models' / 'voc_wide.json'  # takes ImageNet's weights
 
 
 def parse_arguments(argv=None):
@@ -59,8 +60,9 @@ def parse_arguments(argv=None):
         description=__doc__.splitlines()[0],
         formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     add = parser.add_argument
-    add('--run', default='voc_h7', help='folder name in training-runs/')
-    add('--network', default=str(HERE.parent / 'models' / 'voc_h7.json'))
+    add('--run', default='voc_wide', help='folder name in training-runs/')
+    add('--network', metavar='JSON', help='its description; without, that of '
+        '--start, or voc_wide.json where that is no network of ours')
     add('--voc', help='VOCdevkit folder')
     add('--train', nargs='+', metavar='LIST', help='lists to learn from',
         default=['VOC2007/train', 'VOC2012/train'])
@@ -299,6 +301,12 @@ def from_imagenet(path):
     return path != 'none' and not (path or '').endswith('.safetensors')
 
 
+def read_description(args):
+    if args.network is None and (args.start or '').endswith('.safetensors'):
+        return export.load_description(args.start)
+    return networks.load_description(args.network or WIDE)
+
+
 def initialise(model, args, photos, device, workers, progress):
     """ImageNet weights, batch norm, feature matching."""
     for path, import_from in ((args.start, export.import_matching),
@@ -371,7 +379,7 @@ class Trainer:
         root = voc.locate_voc(args.voc)
         if from_imagenet(args.start):
             voc.locate_weights(args.start)
-        description = networks.load_description(args.network)
+        description = read_description(args)
         if args.classes:
             description['classes'] = args.classes.split(',')
             description['name'] = args.run

@@ -39,8 +39,7 @@ def parse_arguments(argv=None):
         formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     add = parser.add_argument
     add('--run', default='head', help='folder name in training-runs/')
-    add('--network', default=str(train.HERE.parent / 'models' /
-                                 'voc_h7.json'))
+    add('--network', default=str(train.WIDE))
     add('--voc', help='VOCdevkit folder')
     add('--start', help='as of train.py')
     add('--passes', type=int, default=3, help='over the training lists')
