@@ -6,7 +6,7 @@
 set(OCELLUS_BACKEND ocellus::CortexM7Backend CACHE STRING "Kernels")
 set(OCELLUS_MODEL ${PROJECT_SOURCE_DIR}/detector/models/voc_h7.ocellus
   CACHE FILEPATH "Compiled model that is linked into the firmware")
-# ArenaUse::scratch_bytes; 28,928 for voc_h7.
+# ArenaUse::scratch_bytes; 22,016 for voc_h7.
 set(OCELLUS_SCRATCH_BYTES 49152 CACHE STRING
   "What the kernels want of the arena besides activations")
 

@@ -82,7 +82,7 @@ TEST(Redistribute, KeepsTheMacsOfTheShippedNetworkAndShrinksItsHalo) {
     EXPECT_GT(after.plain_macs, before.plain_macs * 9 / 10);
     EXPECT_LT(after.stage_overhead, before.stage_overhead);
     EXPECT_LT(after.patch_side, before.patch_side);
-    EXPECT_EQ(after.halo, after.patch_side - 56);
+    EXPECT_EQ(after.halo, after.patch_side - 64);
   }
 }
 

@@ -253,8 +253,8 @@ fails 'budget many: expected a size' "$ocellus" plan tiny.ocellus --budget many 
 fails 'x.ocellus' "$ocellus" plan tiny.ocellus -o nowhere/x.ocellus
 
 # --- Redistribution. ---
-prints 'overhead in the patch stage .*+147.8 ' "$ocellus" redistribute "$models/voc_h7.json" -o less_halo.json
-prints 'side of a patch  *63  *63 ' "$ocellus" redistribute less_halo.json --form 0
+prints 'overhead in the patch stage .*+142.8 ' "$ocellus" redistribute "$models/voc_h7.json" -o less_halo.json
+prints 'side of a patch  *71  *71 ' "$ocellus" redistribute less_halo.json --form 0
 fails '--form 99: .* has forms 0 to' "$ocellus" redistribute less_halo.json --form 99
 fails 'nowhere' "$ocellus" redistribute less_halo.json -o nowhere/x.json
 fails 'nothing.json: cannot open' "$ocellus" redistribute nothing.json

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Times the host kernels, operator by operator, on the shapes of
-// detector/models/voc_h7.json with random data:
+// Times the host kernels, operator by operator, on random data and the shapes
+// of a network like detector/models/voc_wide.json, at 224x224:
 //
 //   benchmark_kernels [repetitions] [target, e.g. SSE4]
 //
