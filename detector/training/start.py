@@ -18,7 +18,7 @@ import torch
 import torch.nn as nn
 import torch.nn.functional as F
 
-import export
+import network as networks
 import replicas
 
 BN_EPS = 1e-5
@@ -81,7 +81,7 @@ class Folded:
         except (OSError, RuntimeError, EOFError, KeyError, TypeError,
                 ValueError, AttributeError, pickle.UnpicklingError,
                 zipfile.BadZipFile) as error:
-            raise export.WeightsError(
+            raise networks.InputError(
                 f'{path}: expected weights of MCUNet, .npz, or .pth with its '
                 f'.json beside it ({error})') from error
         layers = {place: (weight.to(device), bias.to(device), stride)
@@ -161,8 +161,9 @@ def recipe(network, source):
     for i, block in enumerate(network.blocks):
         fit = next_fitting(block, source, chosen[-1] + 1 if chosen else 0)
         if fit is None and not (chosen and block.residual):
-            raise export.WeightsError(
-                f'--start: expected a backbone with a block for block {i}')
+            raise networks.InputError(
+                f'--start: expected a backbone with a block for block {i} of '
+                f"{network.description['name']}, as wide inside")
         chosen.append(chosen[-1] if fit is None else fit)
     return chosen
 

@@ -518,6 +518,27 @@ def check_redistribution(model, images, folder):
     return fine and error() < 0.5 * first
 
 
+def check_start_refusals(model, folder):
+    """-> whether weights that a backbone cannot start from are refused."""
+    path = folder / 'source.npz'
+    write_source(model, path)
+    description = copy.deepcopy(DESCRIPTION)
+    description['backbone']['blocks'][1]['expansion'] -= 1
+    narrower = networks.Detector(description)
+    cut = folder / 'cut.npz'
+    cut.write_bytes(path.read_bytes()[:1000])
+    for attempt, expected in (
+            (lambda: start.recipe(narrower, start.Folded(path)), 'block 1'),
+            (lambda: start.Folded(cut), 'cut.npz')):
+        try:
+            attempt()
+            return False
+        except networks.InputError as error:
+            if expected not in str(error):
+                return False
+    return True
+
+
 def objects_of(photos):
     rows = []
     for i, photo in enumerate(photos):
@@ -623,6 +644,8 @@ def main():
               check_average(other, images, pathlib.Path(folder)))
         check('a redistributed backbone starts from another and matches it',
               check_redistribution(other, images, pathlib.Path(folder)))
+        check('a backbone refuses weights of other shapes, and cut ones',
+              check_start_refusals(other, pathlib.Path(folder)))
 
     def normal():
         return networks.normalise(images, DESCRIPTION)
