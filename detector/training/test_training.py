@@ -8,6 +8,7 @@ same detections. Exits 1 if any of it fails.
 import copy
 import functools
 import pathlib
+import subprocess
 import sys
 import tempfile
 import time
@@ -27,6 +28,7 @@ import loss as losses
 import mimic
 import narrow
 import network as networks
+import ops
 import replicas
 import start
 import teacher as teachers
@@ -539,6 +541,17 @@ def check_start_refusals(model, folder):
     return True
 
 
+def check_killed_build():
+    """-> whether the ops load after a build that was killed, in a minute."""
+    (pathlib.Path(ops.__file__).parent / 'build/lock').touch()
+    try:
+        return subprocess.run(
+            [sys.executable, '-c', 'import ops; ops.load()'], timeout=60,
+            cwd=pathlib.Path(__file__).resolve().parent).returncode == 0
+    except subprocess.TimeoutExpired:
+        return False
+
+
 def objects_of(photos):
     rows = []
     for i, photo in enumerate(photos):
@@ -560,6 +573,7 @@ def main():
             failures.append(what)
 
     check('C++ ops equal PyTorch ops', test_ops.main() == 0)
+    check('C++ ops load after a build that was killed', check_killed_build())
     rng = np.random.default_rng(3)
     photos = [draw(i, rng) for i in range(8)]
     check('augmented boxes lie inside their images', check_samples(photos))

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Loads the C++ training ops (training_ops.cpp), or says why it cannot."""
 import contextlib
+import fcntl
 import functools
 import io
 import os
@@ -32,11 +33,15 @@ def _load():
     try:
         with contextlib.redirect_stderr(io.StringIO()):  # 'No CUDA ...'
             from torch.utils import cpp_extension
-        return cpp_extension.load(
-            'ocellus_training_ops', [str(here / 'training_ops.cpp')],
-            extra_cflags=['-O3', '-march=native', '-ffast-math', '-fopenmp',
-                          '-std=c++17'],
-            extra_ldflags=['-fopenmp'], build_directory=str(build))
+        # PyTorch waits for its lock forever, also for that of a killed build.
+        with open(build / 'turn', 'w', encoding='utf-8') as turn:
+            fcntl.flock(turn, fcntl.LOCK_EX)
+            (build / 'lock').unlink(missing_ok=True)
+            return cpp_extension.load(
+                'ocellus_training_ops', [str(here / 'training_ops.cpp')],
+                extra_cflags=['-O3', '-march=native', '-ffast-math',
+                              '-fopenmp', '-std=c++17'],
+                extra_ldflags=['-fopenmp'], build_directory=str(build))
     except Exception as error:  # no compiler, no ninja, no headers, ...
         reason = str(error).strip().splitlines()
         print('training ops: stock PyTorch (slower), because the C++ ones do '
