@@ -7,7 +7,8 @@ The small one may lack residual blocks, and blocks at the end, and have fewer
 channels inside blocks: those that tell most about what the block gave are kept,
 and the weights behind them fitted by least squares to give it (as He et al. 2017,
 arXiv 1707.06168, do, but the channels chosen one by one). So are the head's
-first layers where the block that they read is gone. Train it on from there.
+first layers where the block that they read is gone, and what gives boxes where
+they lose the layers that they had for themselves. Train it on from there.
 """
 import argparse
 import pathlib
@@ -72,7 +73,11 @@ def check_alike(small, large, path):
              theirs['backbone']['stem']}
     alike |= {f'head.{key}': ours['head'].get(key) == theirs['head'].get(key)
               for key in ('strides', 'outputs', 'width', 'kernel',
-                          'tower_depth', 'separate')}
+                          'tower_depth')}
+    counts = [[len(tower) for tower in model.head.box_tower]
+              for model in (small, large)]
+    alike['head.separate, or 0,'] = all(
+        mine in (0, their) for mine, their in zip(*counts))
     for key, equal in alike.items():
         if not equal:
             raise networks.InputError(f'{path}: expected the {key} of '
@@ -137,6 +142,13 @@ def fit(cross, covariance):
     return torch.linalg.solve(covariance + ridge.to(covariance), cross.T).T
 
 
+def regress(moments, inputs):
+    """-> weights and shift that give the rest of the values from the first."""
+    mean, covariance = moments.mean(), moments.covariance()
+    weight = fit(covariance[inputs:, :inputs], covariance[:inputs, :inputs])
+    return weight, mean[inputs:] - weight @ mean[:inputs]
+
+
 def set_weights(layer, weight, shift):
     """A 1x1 ConvBn gives weight @ x + shift, before any activation."""
     bn = layer.bn
@@ -170,7 +182,7 @@ def narrow(small, large, chosen, batches):
     """Gives `small` its weights; batches: images uint8 [B, H, W, 3]."""
     large.eval()
     small.stem.load_state_dict(large.stem.state_dict())
-    narrowed, read = {}, {}
+    narrowed, read, shared = {}, {}, {}
     for i, (block, index) in enumerate(zip(small.blocks, chosen)):
         theirs = large.blocks[index]
         if hidden(block) < hidden(theirs):
@@ -186,21 +198,27 @@ def narrow(small, large, chosen, batches):
         if index != large.taps[stride]:
             read[level] = Moments(large.blocks[index],
                                   large.head.lateral[level])
+    for level, (ours, theirs) in enumerate(zip(small.head.box_tower,
+                                               large.head.box_tower)):
+        if len(ours) < len(theirs):
+            shared[level] = Moments(large.head.tower[level][-1],
+                                    large.head.box[level])
     for images in batches:
         large(networks.normalise(images, large.description))
-    for moments in [*narrowed.values(), *read.values()]:
+    for moments in [*narrowed.values(), *read.values(), *shared.values()]:
         moments.remove()
     for i, moments in narrowed.items():
         narrow_block(small.blocks[i], large.blocks[chosen[i]], moments)
     for level, moments in read.items():
-        mean, covariance = moments.mean(), moments.covariance()
         layer, source = (model.head.lateral[level] for model in (small, large))
-        inputs = layer.conv.in_channels
         layer.bn.load_state_dict(source.bn.state_dict())
-        weight = fit(covariance[inputs:, :inputs],
-                     covariance[:inputs, :inputs])
-        set_weights(layer, weight, mean[inputs:] - weight @ mean[:inputs])
-    return len(narrowed), len(read)
+        set_weights(layer, *regress(moments, layer.conv.in_channels))
+    for level, moments in shared.items():
+        layer = small.head.box[level]
+        weight, shift = regress(moments, layer.in_channels)
+        layer.weight.copy_(weight[:, :, None, None])
+        layer.bias.copy_(shift)
+    return len(narrowed), len(read), len(shared)
 
 
 def main():
@@ -229,12 +247,13 @@ def main():
               for photo in voc.read_list(root, which, small.classes)]
     batches, count = average.sample_batches(photos, small, args.images, 0.0,
                                             'least squares')
-    narrowed, read = narrow(small, large, chosen, batches)
+    narrowed, read, shared = narrow(small, large, chosen, batches)
     export.export_network(small, args.output,
                           trained_on=' + '.join(args.train),
                           narrowed_from=pathlib.Path(args.large).name)
     print(f'{args.output}: {len(large.blocks) - len(chosen)} blocks left out, '
           f'{narrowed} made narrower, {read} levels read another block, '
+          f'{shared} give boxes from the shared layers, '
           f'fitted on {count} images')
 
 

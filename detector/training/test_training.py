@@ -375,9 +375,14 @@ def check_separate(model, images, folder):
 
 
 def check_narrow(model, images):
-    """-> whether a network without a block that adds nothing and without
-    channels that are there twice gives what the large one gives."""
-    large = copy.deepcopy(model)
+    """-> whether a network without a block that adds nothing, without channels
+    that are there twice and without a layer of its boxes that does what the
+    classes' does gives what the large one gives."""
+    description = copy.deepcopy(DESCRIPTION)
+    description['head']['separate'] = [1, 0]
+    large = networks.Detector(description).eval()
+    large.load_state_dict(model.state_dict(), strict=False)
+    large.head.box_tower[0].load_state_dict(large.head.tower[0].state_dict())
     with torch.no_grad():
         idle, doubled = large.blocks[3].project.bn, large.blocks[2]
         idle.weight.zero_()
@@ -389,6 +394,7 @@ def check_narrow(model, images):
     description = copy.deepcopy(DESCRIPTION)
     description['backbone']['blocks'][2].update(depth=1, expansion=2)
     small = networks.Detector(description)
+    narrow.check_alike(small, large, 'SMALL.json')
     chosen = narrow.recipe(small, large, 'SMALL.json')
     done = narrow.narrow(small, large, chosen, [images[:4], images[4:]])
     x = networks.normalise(images, DESCRIPTION)
@@ -401,14 +407,16 @@ def check_narrow(model, images):
         narrow.recipe(networks.Detector(description), large, 'SMALL.json')
         return False
     except networks.InputError:
-        return fine and chosen == [0, 1, 2, 4] and done == (1, 1)
+        return fine and chosen == [0, 1, 2, 4] and done == (1, 1, 1)
 
 
 def check_average(model, images, folder):
     """-> whether a mean has the weights between those of two networks, and
-    batch norm of its own from the first block in which they differ on."""
+    batch norm between theirs, then of its own from the first block in which
+    they differ on."""
     other = copy.deepcopy(model)
     with torch.no_grad():
+        other.blocks[2].expand.bn.running_mean.add_(1.0)
         for value in [*other.blocks[2].parameters(),
                       *other.head.parameters()]:
             value.mul_(1.2)
