@@ -5,7 +5,8 @@
 
 Weights are averaged (Izmailov et al. 2018, arXiv 1803.05407; Wortsman et al.
 2022, arXiv 2203.05482) and batch norm is measured anew on training samples:
-without that the mean is worse than the networks it is made of.
+without that the mean is worse than the networks it is made of, but for states
+of one run close to each other, whose statistics are averaged with --images 0.
 """
 import argparse
 import pathlib
@@ -113,8 +114,10 @@ def main():
     add('--train', nargs='+', metavar='LIST',
         default=['VOC2007/train', 'VOC2012/train'],
         help='lists whose images batch norm is measured on')
-    add('--images', type=int, default=1536, help='that many of them')
-    add('--mosaic', type=float, default=0.0, help='probability')
+    add('--images', type=int, default=1536, help='that many of them, '
+        'as many as 0 to average their statistics too')
+    add('--mosaic', type=float, default=0.0, help='probability, as when the '
+        'networks learned last')
     add('--threads', type=int, default=2)
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
@@ -122,6 +125,8 @@ def main():
     shares = parse_shares(args.shares, len(args.models))
     if not pathlib.Path(args.output).parent.is_dir():
         sys.exit(f'{args.output}: expected a folder that exists')
+    if args.images < 0:
+        sys.exit(f'--images {args.images}: expected 0 or more')
     root = voc.locate_voc(args.voc)
     models = load_alike(args.models)
     mean = models[0]
@@ -135,8 +140,9 @@ def main():
                           trained_on=' + '.join(args.train),
                           mean_of=' + '.join(pathlib.Path(path).name
                                              for path in args.models))
+    source = f'from {count} images' if count else 'averaged'
     print(f'{args.output}: {len(layers)} layers of {len(args.models)} '
-          f'networks averaged, batch norm from {count} images')
+          f'networks averaged, batch norm {source}')
 
 
 if __name__ == '__main__':

@@ -426,8 +426,11 @@ def check_average(model, images, folder):
     both = average.load_alike(paths)
     mean = both[0]
     layers = average.average(both, [0.75, 0.25])
-    average.measure_batch_norm(mean, layers, [images[:3], images[3:6]])
     first, old = mean.blocks[2].expand, model.blocks[2].expand
+    average.measure_batch_norm(mean, layers, [])
+    between = torch.allclose(first.bn.running_mean,
+                             old.bn.running_mean + 0.25, atol=1e-5)
+    average.measure_batch_norm(mean, layers, [images[:3], images[3:6]])
     with torch.no_grad():
         x = networks.normalise(images[:6], DESCRIPTION)
         for layer in (mean.stem, *mean.blocks[:2]):
@@ -441,7 +444,7 @@ def check_average(model, images, folder):
         refused = False
     except networks.InputError as error:
         refused = str(paths[1]) in str(error)
-    return refused and (
+    return refused and between and (
         torch.allclose(first.conv.weight, 1.05 * old.conv.weight) and
         torch.allclose(first.bn.running_mean, seen, atol=1e-4) and
         torch.equal(mean.blocks[1].project.bn.running_mean,
