@@ -114,8 +114,8 @@ def main():
     add('--train', nargs='+', metavar='LIST',
         default=['VOC2007/train', 'VOC2012/train'],
         help='lists whose images batch norm is measured on')
-    add('--images', type=int, default=1536, help='that many of them, '
-        'as many as 0 to average their statistics too')
+    add('--images', type=int, default=1536, help='that many of them; '
+        '0: its statistics are averaged as weights are, without any')
     add('--mosaic', type=float, default=0.0, help='probability, as when the '
         'networks learned last')
     add('--threads', type=int, default=2)
@@ -127,20 +127,22 @@ def main():
         sys.exit(f'{args.output}: expected a folder that exists')
     if args.images < 0:
         sys.exit(f'--images {args.images}: expected 0 or more')
-    root = voc.locate_voc(args.voc)
+    root = voc.locate_voc(args.voc) if args.images else None
     models = load_alike(args.models)
     mean = models[0]
     layers = average(models, shares)
-    photos = [photo for which in args.train
-              for photo in voc.read_list(root, which, mean.classes)]
-    batches, count = sample_batches(photos, mean, args.images, args.mosaic,
-                                    'batch norm')
-    measure_batch_norm(mean, layers, batches)
+    source = 'averaged'
+    if args.images:
+        photos = [photo for which in args.train
+                  for photo in voc.read_list(root, which, mean.classes)]
+        batches, count = sample_batches(photos, mean, args.images, args.mosaic,
+                                        'batch norm')
+        measure_batch_norm(mean, layers, batches)
+        source = f'from {count} images'
     export.export_network(mean, args.output,
                           trained_on=' + '.join(args.train),
                           mean_of=' + '.join(pathlib.Path(path).name
                                              for path in args.models))
-    source = f'from {count} images' if count else 'averaged'
     print(f'{args.output}: {len(layers)} layers of {len(args.models)} '
           f'networks averaged, batch norm {source}')
 
